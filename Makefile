@@ -1,0 +1,54 @@
+# One line a target; what takes more is Python with a test.
+STACK ?= dev
+PYTHON := .venv/bin/python
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help up down preview status env test test-unit lint format bench lock docs clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+up: .venv ## Start the embedded platform where it is not up, and deploy the stack (STACK=dev)
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack up $(STACK)
+
+down: .venv ## Destroy the stack (STACK=dev) and stop the platform
+	@$(PYTHON) -m local.stack destroy $(STACK) && $(PYTHON) -m local down
+
+preview: .venv ## Show what `make up` would change in the stack (STACK=dev)
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack preview $(STACK)
+
+status: .venv ## Show what runs and what it takes
+	@$(PYTHON) -m local status
+
+env: .venv ## Print the exports for a shell: eval "$(make -s env)"
+	@$(PYTHON) -m local env
+
+test: .venv ## Run all tests, on the platform (started where it is not up)
+	@$(PYTHON) -m pytest --quiet tests
+
+test-unit: .venv ## Run the tests that need no platform
+	@$(PYTHON) -m local.toolchain prometheus && $(PYTHON) -m pytest --quiet tests/unit tests/app
+
+lint: .venv ## Check style, formatting and types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md
+
+format: .venv ## Format the code
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: .venv ## Time a change and a no-change update against buildctl and kubectl
+	@$(PYTHON) -m local up && $(PYTHON) -m bench
+
+lock: .venv ## Pin what requirements.txt and its like ask for, with hashes
+	@for file in requirements requirements-dev app/webapp/requirements; do .venv/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
+
+docs: .venv ## Write the configuration's reference into README.md
+	@$(PYTHON) -m docs.config_reference README.md
+
+clean: .venv ## Stop the platform and remove all it keeps on this machine, caches included
+	@$(PYTHON) -m local clean
+
+.venv: requirements-dev.lock
+	@echo "Python packages, into .venv" >&2
+	@python3 -c 'import ensurepip' 2>/dev/null || apt-get install --yes --quiet python3-venv >&2
+	@python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch .venv

@@ -1,0 +1,84 @@
+"""What to scrape, and how to say so: Prometheus' own configuration and the Prometheus Operator's ServiceMonitor.
+
+Pure functions over the services that the program declares. Both give a target the same labels (job, namespace, pod,
+service), so that a query is right with either back end. They hold no rules and no alerts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScrapeTarget:
+    """The metrics of one service: all pods behind one port of one Kubernetes Service of the stack's namespace."""
+
+    name: str
+    """Name of the service that the metrics are about; labels `job` and `service` of each series."""
+
+    service: str
+    """Name of the Kubernetes Service that has the port."""
+
+    selector: Mapping[str, str]
+    """Labels that, in the stack's namespace, only that Service has."""
+
+    port: str
+    """Name of the port."""
+
+    path: str = "/metrics"
+
+
+def scrape_config(targets: Sequence[ScrapeTarget], interval_seconds: int) -> str:
+    """Return a `prometheus.yml` that scrapes exactly `targets`, in the namespace that Prometheus itself runs in.
+
+    The text depends on nothing but the arguments, so that it changes, and Prometheus is rolled, only with them.
+    """
+    config = {
+        "global": {"scrape_interval": f"{interval_seconds}s", "scrape_timeout": f"{_timeout(interval_seconds)}s"},
+        "scrape_configs": [_job(target) for target in sorted(targets, key=lambda target: target.name)],
+    }
+    return yaml.safe_dump(config, sort_keys=True)
+
+
+def service_monitor_spec(target: ScrapeTarget, interval_seconds: int) -> dict[str, Any]:
+    """Return the `spec` of a ServiceMonitor (monitoring.coreos.com/v1) in the namespace of the `target`."""
+    return {
+        "jobLabel": "app.kubernetes.io/name",
+        "selector": {"matchLabels": dict(target.selector)},
+        "endpoints": [
+            {
+                "port": target.port,
+                "path": target.path,
+                "interval": f"{interval_seconds}s",
+                "scrapeTimeout": f"{_timeout(interval_seconds)}s",
+                # The Operator labels with the Kubernetes Service's name, which is not what people call the service.
+                "relabelings": [{"targetLabel": "service", "replacement": target.name}],
+            }
+        ],
+    }
+
+
+def _timeout(interval_seconds: int) -> int:
+    """Prometheus' own default of 10 s, or the interval where that is shorter: a longer timeout is refused."""
+    return min(10, interval_seconds)
+
+
+def _job(target: ScrapeTarget) -> dict[str, Any]:
+    return {
+        "job_name": target.name,
+        "metrics_path": target.path,
+        # Prometheus runs one watch for all jobs whose discovery is equal, so a job a service costs no more.
+        "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"own_namespace": True}}],
+        "relabel_configs": [
+            {
+                "action": "keep",
+                "source_labels": ["__meta_kubernetes_service_name", "__meta_kubernetes_endpointslice_port_name"],
+                "regex": f"{target.service};{target.port}",
+            },
+            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
+            {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
+            {"replacement": target.name, "target_label": "service"},
+        ],
+    }

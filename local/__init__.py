@@ -1,0 +1,1 @@
+"""The embedded platform: a Kubernetes with a registry and a builder, from package registries alone. See README.md."""

@@ -1,0 +1,170 @@
+"""The images that the platform itself provides, since none can be pulled: base images, and its add-ons' own.
+
+Root file systems come from Debian's packages by mmdebstrap, programs from the toolchain; BuildKit builds and pushes all
+of them. An image is built again when its Dockerfile or what goes into it changes.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from local import debian
+from local.network import NETWORK
+from local.paths import CACHE, RUN, STATE
+from local.progress import run, step
+from local.toolchain import Toolchain
+
+SUITE = "bookworm"
+FOLDER = Path(__file__).parent
+PUSHED = STATE / "images.json"
+CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt'
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootFs:
+    """A root file system of Debian packages. `unpack_only` leaves out Debian's base and runs no package's scripts."""
+
+    packages: tuple[str, ...]
+    unpack_only: bool = False
+
+    def command(self, tar: Path) -> list[str]:
+        """Return the mmdebstrap call that writes it to `tar`."""
+        variant = (
+            ["--variant=extract", f"--customize-hook={CERTIFICATES}"] if self.unpack_only else ["--variant=minbase"]
+        )
+        return ["mmdebstrap", *variant, f"--include={','.join(self.packages)}", SUITE, str(tar)]
+
+    @property
+    def tar(self) -> Path:
+        """Where it is kept until it is in the registry."""
+        return CACHE / "rootfs" / f"{hashlib.sha256(repr(self).encode()).hexdigest()[:12]}.tar"
+
+
+PYTHON = RootFs(
+    packages=("ca-certificates", "libpython3.11-stdlib", "media-types", "netbase", "python3.11-minimal", "tzdata"),
+    unpack_only=True,
+)
+PYTHON_BUILD = RootFs(packages=("ca-certificates", "python3", "python3-pip"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image of the platform: `name:tag` in its registry, built from the folder `folder` beside this file."""
+
+    name: str
+    tag: str
+    folder: str
+    files: Mapping[str, Path] = field(default_factory=dict)
+    rootfs: RootFs | None = None
+
+    def digest(self) -> str:
+        """Return the hash of what the image is built from; Debian's packages count by their names."""
+        parts = [f"{path.name}\n{path.read_text()}" for path in sorted((FOLDER / self.folder).iterdir())]
+        parts += [f"{name}\n{path}\n{path.stat().st_size}" for name, path in sorted(self.files.items())]
+        return hashlib.sha256("\n".join([*parts, repr(self.rootfs)]).encode()).hexdigest()
+
+
+def images(tools: Toolchain) -> tuple[Image, ...]:
+    """Return all images of the platform."""
+    return (
+        Image(
+            name="pause",
+            tag="latest",
+            folder="pause",
+            files={"catatonit": debian.unpacked("catatonit")},
+        ),
+        Image(name="coredns", tag="v1.12.4", folder="coredns", files={"coredns": tools["coredns"]}),
+        Image(
+            name="metallb-controller",
+            tag="v0.15.2",
+            folder="metallb-controller",
+            files={"controller": tools["controller"]},
+        ),
+        Image(
+            name="base/python",
+            tag="3.11",
+            folder="python",
+            rootfs=PYTHON,
+        ),
+        Image(
+            name="base/python-build",
+            tag="3.11",
+            folder="python-build",
+            rootfs=PYTHON_BUILD,
+        ),
+        Image(
+            name="base/prometheus",
+            tag="3.14",
+            folder="prometheus",
+            files={name: tools[name] for name in ("prometheus", "promtool")},
+        ),
+    )
+
+
+def unpack() -> None:
+    """Make the root file systems of an empty registry: on a first `up`, while the toolchain is being built."""
+    if not PUSHED.exists():
+        for rootfs in (PYTHON, PYTHON_BUILD):
+            _unpack(rootfs)
+
+
+def _unpack(rootfs: RootFs) -> None:
+    if rootfs.tar.exists():
+        return
+    rootfs.tar.parent.mkdir(parents=True, exist_ok=True)
+    with step(f"Root file system with {rootfs.packages[1]}"), tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        run(rootfs.command(Path(scratch, "root.tar")), log="images", env={"TMPDIR": scratch})
+        Path(scratch, "root.tar").rename(rootfs.tar)
+
+
+def ensure(tools: Toolchain) -> None:
+    """Build and push the images that the registry does not have as they should be now."""
+    pushed: dict[str, str] = json.loads(PUSHED.read_text()) if PUSHED.exists() else {}
+    for image in images(tools):
+        digest = image.digest()
+        if pushed.get(image.name) == digest and _in_registry(image):
+            continue
+        if image.rootfs:
+            _unpack(image.rootfs)
+        with step(f"Image {image.name}:{image.tag}"):
+            _build(image, tools)
+        pushed[image.name] = digest
+        PUSHED.write_text(json.dumps(pushed, indent=2))
+    shutil.rmtree(CACHE / "rootfs", ignore_errors=True)
+
+
+def _in_registry(image: Image) -> bool:
+    url = f"http://{NETWORK.registry}/v2/{image.name}/manifests/{image.tag}"
+    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+    return httpx.head(url, headers={"Accept": accept}, trust_env=False).is_success
+
+
+def _build(image: Image, tools: Toolchain) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        context = Path(scratch, "context")
+        shutil.copytree(FOLDER / image.folder, context)
+        for name, path in image.files.items():
+            shutil.copy(path, context / name)
+        if image.rootfs:
+            shutil.copy(image.rootfs.tar, context / "rootfs.tar")
+        run(
+            [
+                *(
+                    tools["buildctl"],
+                    f"--addr=unix://{RUN}/buildkitd.sock",
+                    "--timeout=600",
+                    "build",
+                    "--progress=plain",
+                ),
+                *("--frontend=dockerfile.v0", f"--local=context={context}", f"--local=dockerfile={context}"),
+                f"--output=type=image,name={NETWORK.registry}/{image.name}:{image.tag},push=true",
+            ],
+            log="images",
+        )

@@ -1,0 +1,157 @@
+"""`python -m local.stack up|preview|destroy STACK`: plain Pulumi commands, with the embedded platform's environment.
+
+After `up` it proves what was promised: the app answers and Prometheus sees every replica. A stack elsewhere needs none
+of this: there it is `pulumi up`.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from rich.markup import escape
+
+from local import node, pulumi_home, toolchain
+from local.errors import PlatformError
+from local.paths import CHECKOUT
+from local.progress import console, elapsed, step, wait_for
+
+
+class Stack:
+    """One Pulumi stack of this checkout, in the platform's backend unless `env` says otherwise."""
+
+    def __init__(self, name: str, env: Mapping[str, str]) -> None:
+        """Take the stack called `name`, with `env` laid over the environment of every command."""
+        self.name = name
+        self.env = {**os.environ, **env}
+
+    def run(self, *arguments: str) -> None:
+        """Run a Pulumi command, shown as it runs; raises `PlatformError` when it fails."""
+        command = ["pulumi", *arguments, f"--stack={self.name}"]
+        code = subprocess.run(command, cwd=CHECKOUT, env=self.env, check=False).returncode
+        if code:
+            raise PlatformError(f"'{' '.join(command)}' failed with exit code {code}; what it said stands above.")
+
+    def select(self) -> None:
+        """Make the stack where it does not exist yet, and the one that plain `pulumi` commands mean."""
+        self._ask("stack", "select", "--create")
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs by name."""
+        outputs: dict[str, Any] = json.loads(self._ask("stack", "output", "--json"))
+        return outputs
+
+    def exists(self) -> bool:
+        """Tell whether the backend knows the stack."""
+        stacks = subprocess.run(
+            ["pulumi", "stack", "ls", "--json"],
+            cwd=CHECKOUT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return any(stack["name"] == self.name for stack in json.loads(stacks))
+
+    def _ask(self, *arguments: str) -> str:
+        command = ["pulumi", *arguments, f"--stack={self.name}"]
+        result = subprocess.run(command, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise PlatformError(f"'{' '.join(command)}' failed: {result.stderr.strip()}")
+        return result.stdout
+
+
+def targets_up(said: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many of Prometheus' active targets are up, and how many there are, from its /api/v1/targets answer."""
+    active = said["data"]["activeTargets"]
+    return sum(target["health"] == "up" for target in active), len(active)
+
+
+def prove(outputs: Mapping[str, Any]) -> str:
+    """Wait until the app answers and, where the stack has its own Prometheus, all its targets are up; say so."""
+    url, prometheus = outputs["url"], outputs.get("prometheus_url")
+    targets = (0, 0)
+
+    def served() -> bool:
+        answer = _get(url)
+        return answer is not None and answer.status_code == httpx.codes.OK
+
+    def scraped() -> bool:
+        nonlocal targets
+        answer = _get(f"{prometheus}/api/v1/targets?state=active")
+        targets = targets_up(answer.json()) if answer is not None and answer.is_success else (0, 0)
+        return 0 < targets[0] == targets[1]
+
+    with step("The app answers and its targets are up"):
+        wait_for(f"A 200 from {url}", served, seconds=60, see="kubectl get pods")
+        if prometheus is None:
+            return f"200 from {url}; scraped by the cluster's Prometheus Operator where one runs"
+        wait_for("Health of all of Prometheus' targets", scraped, seconds=60, see=f"{prometheus}/api/v1/targets")
+    return f"200 from {url}, {targets[0]}/{targets[1]} targets up"
+
+
+def _get(url: str) -> httpx.Response | None:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False)
+    except httpx.TransportError:
+        return None
+
+
+def up(stack: Stack) -> None:
+    """Deploy the stack and prove that it serves."""
+    started = time.monotonic()
+    stack.select()
+    stack.run("up", "--yes", "--skip-preview")
+    console.print(f"[green]{prove(stack.outputs())}[/green]  [dim]{elapsed(time.monotonic() - started)}[/dim]")
+
+
+def preview(stack: Stack) -> None:
+    """Show what `up` would change, property by property."""
+    stack.select()
+    stack.run("preview", "--diff")
+
+
+def destroy(stack: Stack) -> None:
+    """Remove everything the stack declares."""
+    if stack.exists():
+        stack.run("destroy", "--yes", "--skip-preview")
+    else:
+        console.print(f"There is no stack called {stack.name}.")
+
+
+COMMANDS = {"up": up, "preview": preview, "destroy": destroy}
+
+
+def run(command: str, name: str) -> None:
+    """Run `command` on the stack called `name`; raises `PlatformError` for one that the checkout does not declare."""
+    if not (CHECKOUT / f"Pulumi.{name}.yaml").exists():
+        known = ", ".join(sorted(path.suffixes[0][1:] for path in CHECKOUT.glob("Pulumi.*.yaml")))
+        raise PlatformError(f"There is no Pulumi.{name}.yaml. STACK is one of: {known}.")
+    if node.running() is None and command == "destroy":
+        console.print("The platform does not run, and so does nothing of the stack.")
+    elif node.running() is None:
+        raise PlatformError("The platform does not run. 'make up' starts it.")
+    else:
+        COMMANDS[command](Stack(name, pulumi_home.environment(toolchain.ensure())))
+
+
+def main() -> None:
+    """Run one command; a problem is said on standard error, with exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
+    arguments = parser.parse_args()
+    try:
+        run(arguments.command, arguments.stack)
+    except PlatformError as error:
+        console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""A copy of the checkout with a stack, a backend and a namespace of its own, driven by Pulumi's Automation API.
+
+Nothing of it is a user's: the checkout is copied, the state is in a temporary folder, and the namespace is the tests'.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from pulumi import automation
+from pulumi.automation import OpType
+
+from local.paths import CHECKOUT
+from local.pulumi_home import environment, home
+from local.toolchain import Toolchain
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache")
+GREETING = "Hello, Cloud Native!"
+
+
+class Project:
+    """One stack, and what it needs to be changed, deployed and looked at."""
+
+    def __init__(self, folder: Path, tools: Toolchain, *, like: str, namespace: str) -> None:
+        """Copy the checkout to `folder` and make the stack `e2e` there, configured as the stack `like` is."""
+        self.folder = folder / "checkout"
+        self.namespace = namespace
+        self.env = {**os.environ, **environment(tools)}
+        shutil.copytree(CHECKOUT, self.folder, ignore=LEFT_OUT)
+        (self.folder / ".venv").symlink_to(CHECKOUT / ".venv")
+        backend = folder / "backend"
+        backend.mkdir()
+        settings = yaml.safe_load((CHECKOUT / f"Pulumi.{like}.yaml").read_text())
+        settings.pop("encryptionsalt", None)
+        self._write_settings(settings)
+        self.configure(
+            {
+                "cluster.namespace": namespace,
+                "registry.address": f"{self.config()['registry']['address']}/{namespace}",
+                "webapp.timeoutSeconds": 60,
+            }
+        )
+        self.stack = automation.create_or_select_stack(
+            "e2e",
+            work_dir=str(self.folder),
+            opts=automation.LocalWorkspaceOptions(
+                pulumi_command=automation.PulumiCommand(str(home())),
+                env_vars={
+                    **{name: value for name, value in self.env.items() if name != "PULUMI_CONFIG_PASSPHRASE_FILE"},
+                    "PULUMI_BACKEND_URL": f"file://{backend}",
+                    "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(),
+                },
+            ),
+        )
+
+    def config(self) -> dict[str, Any]:
+        """Return the stack's configuration: the project's keys, without their prefix."""
+        config: dict[str, Any] = yaml.safe_load((self.folder / "Pulumi.e2e.yaml").read_text())["config"]
+        return {key.removeprefix("cloudnative:"): value for key, value in config.items()}
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Set values by their paths, such as `webapp.replicas`; None removes one."""
+        path = self.folder / "Pulumi.e2e.yaml"
+        settings = yaml.safe_load(path.read_text())
+        for key, value in values.items():
+            top, *rest = key.split(".")
+            where, last = settings["config"], f"cloudnative:{top}"
+            for part in rest:
+                where, last = where[last], part
+            where[last] = value
+            if value is None:
+                del where[last]
+        self._write_settings(settings)
+
+    def _write_settings(self, settings: dict[str, Any]) -> None:
+        (self.folder / "Pulumi.e2e.yaml").write_text(yaml.safe_dump(settings))
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Replace `old` by `new` in a file of the copy; `old` must be there."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} does not hold {old!r}"
+        path.write_text(text.replace(old, new))
+
+    def greet(self, message: str) -> None:
+        """Change the one line of the app that says what its page greets with."""
+        path = self.folder / "app/webapp/webapp/greeting.py"
+        lines = path.read_text().splitlines(keepends=True)
+        (index,) = (index for index, line in enumerate(lines) if line.startswith("MESSAGE ="))
+        lines[index] = f'MESSAGE = "{message}"\n'
+        path.write_text("".join(lines))
+
+    def up(self) -> automation.UpResult:
+        """Run `pulumi up`; raises `automation.errors.CommandError`, with all that it said, when that fails."""
+        return self.stack.up(color="never")
+
+    def changes(self) -> set[OpType]:
+        """Run `pulumi up` and return what kinds of changes it made; that objects were read or left alone is none."""
+        return set(self.up().summary.resource_changes or {}) - {OpType.SAME, OpType.READ}
+
+    def fails(self) -> str:
+        """Run `pulumi up`, which has to fail, and return what it said."""
+        try:
+            self.up()
+        except automation.errors.CommandError as error:
+            return str(error)
+        raise AssertionError("pulumi up went through, and should have failed")
+
+    def output(self, name: str) -> str:
+        """Return one of the stack's outputs."""
+        return str(self.stack.outputs()[name].value)
+
+    def page(self) -> str:
+        """Return the app's page as it is served; raises when it is not answered with 200."""
+        answer = get(self.output("url"))
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.text
+
+    def kubectl(self, *arguments: str) -> Any:
+        """Return what `kubectl … --output=json` says of the stack's namespace."""
+        command = ["kubectl", f"--namespace={self.namespace}", *arguments, "--output=json"]
+        result = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+        return json.loads(result.stdout)
+
+
+def get(url: str) -> httpx.Response:
+    """Get `url` by a connection of its own, past any proxy."""
+    return httpx.get(url, timeout=5, trust_env=False)
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait until `holds`; fail, saying `what`, when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.2)

@@ -1,0 +1,127 @@
+"""The main job on real parts: from source to a scraped, running service, and away again."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.automation import OpType
+
+from local.network import NETWORK
+from local.toolchain import Toolchain
+from tests.e2e.conftest import Deployed
+from tests.e2e.project import GREETING, Project, eventually, get
+
+REPLICAS = 3
+
+
+def test_the_first_up_makes_everything_and_ends_with_pods_that_serve(deployed: Deployed) -> None:
+    changes = set(deployed.first.summary.resource_changes or {})
+    assert changes - {OpType.READ} == {OpType.CREATE}
+    assert GREETING in deployed.project.page()
+    deployment = deployed.project.kubectl("get", "deployment", "webapp")
+    assert deployment["status"]["readyReplicas"] == REPLICAS
+
+
+def test_what_runs_is_the_digest_that_the_stack_puts_out(deployed: Deployed) -> None:
+    image = deployed.first.outputs["image"].value
+    assert re.fullmatch(rf"{NETWORK.registry}/cloudnative-e2e/webapp@sha256:[0-9a-f]{{64}}", image)
+    pods = deployed.project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
+    running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert len(running) == REPLICAS
+    assert {container["image"] for pod in running for container in pod["spec"]["containers"]} == {image}
+
+
+def test_the_service_has_a_load_balancers_address_on_port_80(deployed: Deployed) -> None:
+    service = deployed.project.kubectl("get", "service", "webapp")
+    (ingress,) = service["status"]["loadBalancer"]["ingress"]
+    assert deployed.first.outputs["url"].value == f"http://{ingress['ip']}"
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, "http")]
+
+
+def test_requests_reach_every_replica(deployed: Deployed) -> None:
+    url = f"{deployed.project.output('url')}/api/info"
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        seen.add(get(url).json()["pod"])
+        return len(seen) == REPLICAS
+
+    eventually(all_seen, "an answer of every replica")
+
+
+def test_the_second_up_changes_nothing(deployed: Deployed) -> None:
+    deployed.project.stack.preview(expect_no_changes=True)
+    assert deployed.project.changes() == set()
+
+
+def test_prometheus_has_all_replicas_as_healthy_targets_and_their_counter(deployed: Deployed) -> None:
+    prometheus = deployed.project.output("prometheus_url")
+
+    def targets() -> list[tuple[str, str]]:
+        active = get(f"{prometheus}/api/v1/targets?state=active").json()["data"]["activeTargets"]
+        return sorted((target["labels"]["pod"], target["health"]) for target in active)
+
+    pods = deployed.project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
+    names = sorted(pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"])
+    eventually(lambda: targets() == [(name, "up") for name in names], "each replica, and nothing else, as a target")
+
+    def requests() -> float:
+        query = 'sum(http_requests_total{service="webapp",route="/",status="200"})'
+        result = get(f"{prometheus}/api/v1/query?query={query}").json()["data"]["result"]
+        return float(result[0]["value"][1]) if result else 0
+
+    before = requests()
+    for _ in range(20):
+        deployed.project.page()
+    eventually(lambda: requests() >= before + 20, "20 requests more in the app's own counter")
+
+
+def test_a_changed_line_shows_in_the_preview_and_reaches_the_url(deployed: Deployed) -> None:
+    project = deployed.project
+    before = project.output("image")
+    project.greet("Hello, Changed Line!")
+    preview = project.stack.preview(diff=True, color="never")
+    assert preview.change_summary.get(OpType.UPDATE, 0) >= 1
+    assert "deployment/webapp" in preview.stdout.lower() or "webapp-deployment" in preview.stdout
+    assert GREETING in project.page(), "a preview must change nothing"
+    project.up()
+    assert "Hello, Changed Line!" in project.page()
+    assert project.output("image") != before
+
+
+def test_a_changed_value_of_the_config_rolls_the_pods(deployed: Deployed) -> None:
+    project = deployed.project
+    project.configure({"webapp.replicas": 2, "webapp.logLevel": "warning"})
+    project.up()
+    deployment = project.kubectl("get", "deployment", "webapp")
+    assert deployment["status"]["readyReplicas"] == 2
+    project.configure({"webapp.replicas": REPLICAS, "webapp.logLevel": "info"})
+    project.up()
+
+
+def test_a_stack_for_the_operator_deploys_and_destroy_leaves_nothing(tools: Toolchain, tmp_path: Path) -> None:
+    project = Project(tmp_path, tools, like="staging", namespace="cloudnative-e2e-operator")
+    project.configure({"webapp.replicas": 1})
+    try:
+        result = project.up()
+        assert GREETING in project.page()
+        assert "prometheus_url" not in result.outputs
+        (monitor,) = project.kubectl("get", "servicemonitors")["items"]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        services = project.kubectl("get", "services", f"--selector={_selector(monitor)}")["items"]
+        assert [port["name"] for service in services for port in service["spec"]["ports"]] == [endpoint["port"]]
+        url = result.outputs["url"].value
+    finally:
+        project.stack.destroy()
+    deployment: Any = project.stack.export_stack().deployment
+    assert deployment.get("resources", []) == []
+    with pytest.raises(AssertionError, match="not found"):
+        project.kubectl("get", "namespace", project.namespace)
+    command = ["curl", "--silent", "--noproxy", "*", "--max-time", "2", url]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+def _selector(monitor: dict[str, dict[str, dict[str, dict[str, str]]]]) -> str:
+    return ",".join(f"{name}={value}" for name, value in monitor["spec"]["selector"]["matchLabels"].items())

@@ -1,0 +1,102 @@
+"""The node's configuration, as it is written."""
+
+import configparser
+import ipaddress
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local import cluster, init
+from local.network import NETWORK
+from local.paths import CHECKOUT, STATE
+
+PROGRAMS = (
+    "buildkitd",
+    "containerd",
+    "containerd-dir",
+    "docker-registry",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+)
+KNOWN = cluster.values(NETWORK, {name: Path("/programs") / name for name in PROGRAMS})
+TEMPLATES = sorted(
+    path.name for path in cluster.TEMPLATES.iterdir() if path.suffix in {".yaml", ".toml", ".json", ".conf"}
+)
+ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
+
+
+def supervised() -> dict[str, list[str]]:
+    """Return each supervised program's command by its name."""
+    parser = configparser.RawConfigParser()
+    parser.read_string(cluster.render("supervisord.conf", KNOWN))
+    sections = [section for section in parser.sections() if section.startswith("program:")]
+    return {section.removeprefix("program:"): shlex.split(parser[section]["command"]) for section in sections}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_asks_for_no_name_that_is_not_known(template: str) -> None:
+    assert "$" not in re.sub(r"\$\{?[a-z_]+\}?", "", cluster.render(template, KNOWN))
+
+
+def test_a_template_that_asks_for_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyError, match="pods"):
+        cluster.render("cni.json", {name: value for name, value in KNOWN.items() if name != "pods"})
+
+
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name.endswith(".yaml")])
+def test_yaml_templates_are_yaml(template: str) -> None:
+    assert all(isinstance(document, dict) for document in yaml.safe_load_all(cluster.render(template, KNOWN)))
+
+
+def test_the_pods_network_is_json_and_has_the_pods_range() -> None:
+    plugins = json.loads(cluster.render("cni.json", KNOWN))["plugins"]
+    assert plugins[0]["ipam"]["ranges"] == [[{"subnet": str(NETWORK.pods)}]]
+
+
+def test_nothing_listens_beyond_loopback_and_the_node() -> None:
+    allowed = {"127.0.0.1", str(NETWORK.node), str(NETWORK.dns)}
+    networks = {str(network.network_address) for network in (NETWORK.pods, NETWORK.services, NETWORK.load_balancers)}
+    for template in TEMPLATES:
+        for address in ADDRESS.findall(cluster.render(template, KNOWN)):
+            assert address in allowed | networks, f"{template} names {address}"
+            assert not ipaddress.ip_address(address).is_unspecified
+
+
+def test_every_program_but_the_builder_runs_in_the_nodes_network() -> None:
+    outside = {name for name, command in supervised().items() if command[0] != "nsenter"}
+    assert outside == {"buildkitd"}
+
+
+def test_all_state_stands_outside_the_checkout() -> None:
+    for name, command in supervised().items():
+        assert not any(str(CHECKOUT) in word for word in command), name
+    assert not STATE.is_relative_to(CHECKOUT)
+
+
+def test_the_stacks_name_the_platforms_own_addresses() -> None:
+    for path in sorted(CHECKOUT.glob("Pulumi.*.yaml")):
+        config = yaml.safe_load(path.read_text())["config"]
+        assert config["cloudnative:registry"]["address"] == NETWORK.registry
+        assert config["cloudnative:cluster"]["context"] == cluster.CONTEXT
+        assert config["cloudnative:build"]["builderName"] == cluster.CONTEXT
+
+
+def test_the_layout_makes_mounts_private_before_it_mounts_anything() -> None:
+    commands = init.layout(NETWORK)
+    assert commands[0] == "mount --make-rprivate /"
+    first = next(index for index, command in enumerate(commands) if command.startswith("mount -t"))
+    assert first > commands.index("mount --make-rshared /")
+
+
+def test_forwarding_is_switched_on_in_the_nodes_network_only() -> None:
+    forwarding = [command for command in init.layout(NETWORK) if "ip_forward" in command]
+    assert forwarding
+    assert all(command.startswith("nsenter --net=") for command in forwarding)

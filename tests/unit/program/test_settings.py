@@ -1,0 +1,415 @@
+"""The configuration: what is accepted, and what is refused with which words."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import settings
+from settings import PrometheusOperator, PrometheusServer, Settings, SettingsError
+from tests.unit.program.harness import PROJECT, ROOT, encoded, run
+
+VALID: dict[str, Any] = {
+    "environment": "dev",
+    "cluster": {"context": "cloudnative", "namespace": "cloudnative-dev"},
+    "registry": {"address": "10.90.0.1:5000"},
+    "registryPassword": "",
+    "build": {"baseImage": "10.90.0.1:5000/base/python:3.11", "buildImage": "10.90.0.1:5000/base/python-build:3.11"},
+    "webapp": {},
+    "monitoring": {"kind": "prometheus", "image": "10.90.0.1:5000/base/prometheus:3"},
+}
+OPERATOR = {"kind": "operator"}
+
+
+def parsed(values: Mapping[str, Any], *secrets: str) -> Settings:
+    return settings.parse({key: encoded(value) for key, value in values.items()}, secrets=set(secrets))
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return valid values with one key set; a dot leads into an object."""
+    values: dict[str, Any] = json.loads(json.dumps(VALID))
+    *parents, last = path.split(".")
+    node = values
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[last] = value
+    return values
+
+
+def without(path: str) -> dict[str, Any]:
+    """Return valid values with one key left out."""
+    values = changed(path, None)
+    *parents, last = path.split(".")
+    node = values
+    for parent in parents:
+        node = node[parent]
+    del node[last]
+    return values
+
+
+def problems(values: Mapping[str, Any], *secrets: str) -> list[str]:
+    """Return the lines of the error that name a key."""
+    with pytest.raises(SettingsError) as error:
+        parsed(values, *secrets)
+    return [line.strip() for line in str(error.value).splitlines() if line.startswith("  ")]
+
+
+def problem(values: Mapping[str, Any], *secrets: str) -> str:
+    """Return the one line of the error that names a key."""
+    (only,) = problems(values, *secrets)
+    return only
+
+
+def test_the_defaults_are_the_example_that_the_project_comes_from() -> None:
+    webapp = parsed(VALID).webapp
+    assert (webapp.replicas, webapp.port, webapp.service_port, webapp.metrics_port) == (3, 8080, 80, 9102)
+    assert (webapp.timeout_seconds, webapp.service_type, webapp.config) == (120, "ClusterIP", {})
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parsed(VALID).webapp.replicas = 4
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kind"),
+    [(VALID["monitoring"], PrometheusServer), (OPERATOR, PrometheusOperator)],
+    ids=["own", "operator"],
+)
+def test_one_key_chooses_who_scrapes(chosen: dict[str, Any], kind: type) -> None:
+    assert isinstance(parsed({**VALID, "monitoring": chosen}).monitoring, kind)
+
+
+# Key, wrong value, limit. The value found is asserted beside the limit.
+WRONG: list[tuple[str, Any, str]] = [
+    ("environment", "", "lower-case letters, digits and hyphens, at most 63"),
+    ("environment", "Dev", "lower-case letters, digits and hyphens, at most 63"),
+    ("cluster", "cloudnative", "an object with context, kubeconfig, namespace"),
+    ("cluster", [1], "an object with context, kubeconfig, namespace"),
+    ("cluster.context", "", "a context of the kubeconfig"),
+    ("cluster.context", 1, "a context of the kubeconfig"),
+    ("cluster.namespace", "Dev", "lower-case letters, digits and hyphens, at most 63"),
+    ("cluster.namespace", "a" * 64, "lower-case letters, digits and hyphens, at most 63"),
+    ("cluster.namespace", True, "lower-case letters, digits and hyphens, at most 63"),
+    ("cluster.kubeconfig", "/no/such/kubeconfig", "the path of a kubeconfig"),
+    ("cluster.kubeconfig", {}, "a string"),
+    ("registry", 5000, "an object with address, username"),
+    ("registry.address", "http://10.90.0.1:5000", "host[:port][/path] without a scheme"),
+    ("registry.address", 5000, "host[:port][/path] without a scheme"),
+    ("registry.username", "", "a non-empty string"),
+    ("registry.username", 7, "a non-empty string"),
+    ("build", True, "an object with builder, builderName"),
+    ("build.builder", "kaniko", "one of buildkit, docker"),
+    ("build.builder", 1, "one of buildkit, docker"),
+    ("build.builderName", "", "a non-empty string"),
+    ("build.platforms", [], "a list of at least 1"),
+    ("build.platforms", "linux/amd64", "a list of at least 1"),
+    ("build.baseImage", "python", "an image with a digest or a tag other than latest"),
+    ("build.baseImage", "python:latest", "an image with a digest or a tag other than latest"),
+    ("build.buildImage", "", "an image with a digest or a tag other than latest"),
+    ("build.buildImage", 3.11, "an image with a digest or a tag other than latest"),
+    ("build.cache", "yes", "true or false"),
+    ("build.cache", 1, "true or false"),
+    ("build.caCertificates", "ca.crt", "the absolute path of a readable file with certificates in PEM"),
+    ("build.caCertificates", "/no/such/file", "the absolute path of a readable file with certificates in PEM"),
+    ("build.caCertificates", "/etc/hostname", "the absolute path of a readable file with certificates in PEM"),
+    ("build.caCertificates", "/etc", "the absolute path of a readable file with certificates in PEM"),
+    ("webapp", 3, "an object with version, replicas"),
+    ("webapp.version", "", "1 to 128 letters, digits"),
+    ("webapp.version", "one two", "1 to 128 letters, digits"),
+    ("webapp.version", 1.0, "1 to 128 letters, digits"),
+    ("webapp.replicas", 0, "a whole number from 1 to 100"),
+    ("webapp.replicas", 101, "a whole number from 1 to 100"),
+    ("webapp.replicas", "3", "a whole number from 1 to 100"),
+    ("webapp.replicas", 2.5, "a whole number from 1 to 100"),
+    ("webapp.replicas", True, "a whole number from 1 to 100"),
+    ("webapp.replicas", None, "a whole number from 1 to 100"),
+    ("webapp.port", 80, "a whole number from 1024 to 65535"),
+    ("webapp.port", 65536, "a whole number from 1024 to 65535"),
+    ("webapp.metricsPort", 1023, "a whole number from 1024 to 65535"),
+    ("webapp.servicePort", 0, "a whole number from 1 to 65535"),
+    ("webapp.servicePort", 65536, "a whole number from 1 to 65535"),
+    ("webapp.serviceType", "Ingress", "one of ClusterIP, NodePort, LoadBalancer"),
+    ("webapp.serviceType", "loadbalancer", "one of ClusterIP, NodePort, LoadBalancer"),
+    ("webapp.timeoutSeconds", 9, "a whole number from 10 to 3600"),
+    ("webapp.timeoutSeconds", 3601, "a whole number from 10 to 3600"),
+    ("webapp.logLevel", "verbose", "one of debug, info, warning, error"),
+    ("webapp.resources", "small", "an object with cpuLimit, cpuRequest"),
+    ("webapp.resources.cpuLimit", "1 core", "a positive Kubernetes quantity"),
+    ("webapp.resources.cpuLimit", 1, "a positive Kubernetes quantity"),
+    ("webapp.resources.cpuRequest", "0", "a positive Kubernetes quantity"),
+    ("webapp.resources.memoryLimit", "256MB", "a positive Kubernetes quantity"),
+    ("webapp.resources.memoryRequest", "-1Mi", "a positive Kubernetes quantity"),
+    ("webapp.config", ["A=b"], "an object whose every value is a string"),
+    ("webapp.config.COLOUR", 7, "a string"),
+    ("webapp.config.COLOUR", None, "a string"),
+    ("monitoring", "prometheus", "an object whose kind is one of operator, prometheus"),
+    ("monitoring", {}, "an object whose kind is one of operator, prometheus"),
+    ("monitoring", {"kind": "datadog"}, "an object whose kind is one of operator, prometheus"),
+    ("monitoring.image", "prometheus", "an image with a digest or a tag other than latest"),
+    ("monitoring.retention", "forever", "a whole number with a unit"),
+    ("monitoring.retention", "0d", "a whole number with a unit"),
+    ("monitoring.scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
+    ("monitoring.scrapeIntervalSeconds", 301, "a whole number from 1 to 300"),
+    ("monitoring.serviceType", None, "one of ClusterIP, NodePort, LoadBalancer"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "limit"), WRONG, ids=[f"{path}={value!r}" for path, value, _ in WRONG])
+def test_a_wrong_value_is_refused_with_its_key_its_limit_and_itself(path: str, value: Any, limit: str) -> None:
+    line = problem(changed(path, value))
+    assert line.startswith(f"{path} must be {limit}")
+    assert f", found {json.dumps(value)}" in line.replace("'", '"')
+
+
+def leaves(values: Mapping[str, Any], path: str = "") -> set[str]:
+    """Return the paths of all values that are no objects."""
+    found = set()
+    for key, value in values.items():
+        here = f"{path}.{key}" if path else key
+        found |= leaves(value, here) if isinstance(value, dict) and value else {here}
+    return found
+
+
+def test_there_is_a_wrong_value_for_every_key() -> None:
+    model = parsed({**VALID, "webapp": {"config": {"COLOUR": "blue"}}}).model_dump(by_alias=True)
+    # A password has no wrong form, and the choice of kind and labels are tested by themselves below.
+    assert leaves(model) - {"registryPassword", "monitoring.kind"} <= {path for path, _, _ in WRONG}
+
+
+REQUIRED = [
+    "environment",
+    "cluster",
+    "cluster.context",
+    "cluster.namespace",
+    "registry",
+    "registry.address",
+    "build",
+    "build.baseImage",
+    "build.buildImage",
+    "webapp",
+    "monitoring",
+    "monitoring.image",
+]
+
+
+@pytest.mark.parametrize("path", REQUIRED)
+def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
+    assert problem(without(path)).startswith(f"{path} is missing; it must be ")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("enviroment", "did you mean environment?"),
+        ("xyz", "known are environment, cluster, registry, registryPassword, build, webapp, monitoring"),
+        ("cluster.namspace", "did you mean namespace?"),
+        ("webapp.replica", "did you mean replicas?"),
+        ("webapp.metrics_port", "did you mean metricsPort?"),
+        ("webapp.resources.cpulimit", "did you mean cpuLimit?"),
+        ("build.password", "known are builder, builderName, platforms, baseImage, buildImage, cache, caCertificates"),
+        ("monitoring.labels", "known are kind, image, retention, scrapeIntervalSeconds, serviceType"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_one(path: str, hint: str) -> None:
+    assert problem(changed(path, "x")) == f"{path} is no key; {hint}"
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"), [({"release": "a b"}, "release: 'a b'"), ({"re lease": "a"}, "re lease: 'a'")]
+)
+def test_labels_that_the_api_server_would_refuse_are_refused(labels: dict[str, str], found: str) -> None:
+    values = {**VALID, "monitoring": {**OPERATOR, "labels": labels}}
+    assert problem(values) == f"monitoring.labels must be a Kubernetes label, found {found}"
+
+
+def test_a_wrong_item_of_a_list_is_named_by_its_place() -> None:
+    line = problem(changed("build.platforms", ["linux/amd64", "windows/amd64"]))
+    assert line.startswith("build.platforms[1] must be one of linux/amd64, ")
+    assert line.endswith('found "windows/amd64"')
+
+
+def test_a_list_with_nothing_but_a_wrong_item_is_not_called_too_short_as_well() -> None:
+    assert problem(changed("build.platforms", ["windows/amd64"])).startswith("build.platforms[0] must be one of ")
+
+
+def test_certificates_by_a_relative_path_are_refused(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(certificates.parent)
+    assert problem(changed("build.caCertificates", "ca.crt")).startswith(
+        "build.caCertificates must be the absolute path"
+    )
+
+
+def test_a_key_that_is_no_identifier_is_named_as_the_command_line_takes_it() -> None:
+    assert problem(changed("webapp.config", {"A B": "x"})).startswith('webapp.config["A B"] must be letters')
+
+
+def test_metrics_must_have_a_port_of_their_own() -> None:
+    assert problem(changed("webapp.metricsPort", 8080)) == "webapp.metricsPort must not be port, found 8080 for both"
+
+
+def test_a_port_that_is_the_default_of_the_metrics_port_is_refused_too() -> None:
+    assert problem(changed("webapp.port", 9102)) == "webapp.metricsPort must not be port, found 9102 for both"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "limit"), [("cpuRequest", "2", "1"), ("memoryRequest", "1Gi", "256Mi")], ids=["cpu", "memory"]
+)
+def test_a_request_above_its_limit_is_refused(key: str, value: str, limit: str) -> None:
+    line = problem(changed(f"webapp.resources.{key}", value))
+    assert line == f"webapp.resources.{key} must not be above the limit of {limit}, found {value}"
+
+
+def test_a_limit_below_the_default_request_is_refused() -> None:
+    assert problem(changed("webapp.resources.cpuLimit", "10m")).startswith("webapp.resources.cpuRequest must not be")
+
+
+@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT", "POD_NAME", "LOG_LEVEL"])
+def test_variables_that_the_component_sets_cannot_be_set(name: str) -> None:
+    line = problem(changed(f"webapp.config.{name}", "1"))
+    assert line == f"webapp.config must not set {name}: the component sets it itself"
+
+
+def test_what_only_buildkit_can_do_is_refused_with_the_docker_builder(certificates: Path) -> None:
+    build = {
+        **VALID["build"],
+        "builder": "docker",
+        "builderName": "cloudnative",
+        "platforms": ["linux/amd64", "linux/arm64"],
+        "caCertificates": str(certificates),
+    }
+    lines = problems({**VALID, "build": build})
+    assert [line.split()[0] for line in lines] == ["build.builderName", "build.platforms", "build.caCertificates"]
+    assert all("use the builder buildkit" in line for line in lines)
+
+
+def test_the_same_is_accepted_with_buildkit(certificates: Path) -> None:
+    values = changed("build.caCertificates", str(certificates))
+    values["build"]["platforms"] = ["linux/amd64", "linux/arm64"]
+    assert parsed(values).build.platforms == ("linux/amd64", "linux/arm64")
+
+
+def test_a_kubeconfig_that_exists_is_accepted(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.touch()
+    assert parsed(changed("cluster.kubeconfig", str(kubeconfig))).cluster.kubeconfig == str(kubeconfig)
+
+
+def test_user_and_secret_password_together_are_accepted() -> None:
+    values = {**changed("registry.username", "ci"), "registryPassword": "hush"}
+    assert parsed(values, "registryPassword").registry_password.get_secret_value() == "hush"
+
+
+def test_a_user_without_password_is_refused() -> None:
+    assert problem(changed("registry.username", "ci")).startswith("registryPassword must be set, because")
+
+
+def test_a_user_without_password_is_refused_where_the_key_is_left_out() -> None:
+    values = changed("registry.username", "ci")
+    del values["registryPassword"]
+    assert problem(values).startswith("registryPassword must be set, because")
+
+
+def test_a_password_without_user_is_refused() -> None:
+    assert problem({**VALID, "registryPassword": "hush"}, "registryPassword").startswith("registryPassword must not be")
+
+
+def test_a_plain_password_is_refused_with_the_command_that_encrypts_it() -> None:
+    values = {**changed("registry.username", "ci"), "registryPassword": "hush"}
+    with pytest.raises(SettingsError, match="registryPassword must be encrypted") as error:
+        parsed(values)
+    assert "pulumi config set --secret --path 'registryPassword' VALUE" in str(error.value)
+
+
+def test_a_secret_anywhere_else_is_refused() -> None:
+    assert (
+        problem(VALID, "webapp") == "webapp must not hold a secret, which it would not keep; only registryPassword does"
+    )
+
+
+def test_no_error_shows_the_value_of_a_secret() -> None:
+    values = {
+        **changed("webapp.replicas", "hush"),
+        "registryPassword": "hush",
+        "cluster": {"context": "c", "namespace": "Hush"},
+        "xyz": "hush",
+    }
+    values["webapp"]["resources"] = {"cpuLimit": "hush"}
+    with pytest.raises(SettingsError) as error:
+        parsed(values, "registryPassword", "webapp", "cluster", "xyz")
+    assert "hush" not in str(error.value).lower()
+    assert "hush" not in repr(
+        parsed({**changed("registry.username", "c"), "registryPassword": "hush"}, "registryPassword")
+    )
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    lines = problems(
+        {
+            "environment": "Dev",
+            "cluster": {"context": ""},
+            "registry": {"address": "http://x", "user": "ci"},
+            "registryPassword": "hush",
+            "build": {"builder": "kaniko", "baseImage": "python"},
+            "webapp": {"replicas": 0, "port": 80, "resources": {"cpuLimit": "x"}, "config": {"A-B": "1"}},
+            "webap": {},
+            "monitoring": {"kind": "prometheus", "retention": "x"},
+        }
+    )
+    assert [line.split()[0] for line in lines] == [
+        "registryPassword",
+        "environment",
+        "cluster.context",
+        "cluster.namespace",
+        "registry.address",
+        "registry.user",
+        "build.builder",
+        "build.baseImage",
+        "build.buildImage",
+        "webapp.replicas",
+        "webapp.port",
+        "webapp.resources.cpuLimit",
+        'webapp.config["A-B"]',
+        "monitoring.image",
+        "monitoring.retention",
+        "webap",
+    ]
+
+
+def test_the_error_counts_says_that_nothing_was_touched_and_what_to_do() -> None:
+    with pytest.raises(SettingsError) as error:
+        parsed(changed("webapp.replicas", 0))
+    first, _, *rest = str(error.value).splitlines()
+    assert first == "the configuration is wrong in 1 place; nothing was touched:"
+    assert "pulumi config set --path 'webapp.replicas' VALUE" in rest[0]
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(problem(changed("webapp.logLevel", "x" * 500))) < 200
+
+
+def test_the_configuration_is_read_with_the_projects_name_and_its_secrets() -> None:
+    config = {f"{PROJECT}:{key}": encoded(value) for key, value in changed("webapp.replicas", 0).items()}
+
+    with pytest.raises(SettingsError) as error:
+        run(settings.load, config={**config, "other:webapp": "x"}, secrets=[f"{PROJECT}:build"])
+    lines = [line.strip() for line in str(error.value).splitlines()[1:3]]
+    assert [line.split()[0] for line in lines] == ["cloudnative:build", "cloudnative:webapp.replicas"]
+
+
+def test_pulumi_yaml_declares_exactly_the_keys_and_types_that_are_read() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    schema = Settings.model_json_schema()["properties"]
+    read = {key: "string" if part.get("type") == "string" else "object" for key, part in schema.items()}
+    assert {key: part["type"] for key, part in declared.items()} == read
+
+
+def test_pulumi_yaml_lets_no_key_be_missing_so_that_the_error_here_can_name_all_at_once() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    empty = {"string": "", "object": {}}
+    assert {key: part["default"] for key, part in declared.items()} == {
+        key: empty[part["type"]] for key, part in declared.items()
+    }

@@ -1,0 +1,192 @@
+"""The whole program, with the configuration of each of the three stacks."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from settings import SettingsError
+from tests.unit.program.harness import ADDRESS, DIGEST, ROOT, Cloud, Run, plain_texts, run_stack
+
+STACKS = ("dev", "staging", "prod")
+
+
+@pytest.fixture
+def overrides(certificates: Path) -> dict[str, Any]:
+    """Return what of a stack's configuration is about the machine rather than the stack."""
+    return {"build": {"caCertificates": str(certificates)}}
+
+
+@pytest.fixture
+def dev(overrides: dict[str, Any]) -> Run:
+    return run_stack("dev", overrides)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_exports_url_image_and_namespace(stack: str, overrides: dict[str, Any]) -> None:
+    exports = run_stack(stack, overrides).exports
+    exports.pop("prometheus_url", None)
+    assert exports == {
+        "url": f"http://{ADDRESS}",
+        "image": f"10.90.0.1:5000/webapp@{DIGEST}",
+        "namespace": f"cloudnative-{stack}",
+    }
+
+
+def test_dev_runs_a_prometheus_of_its_own(dev: Run) -> None:
+    assert dev.exports["prometheus_url"] == f"http://{ADDRESS}:9090"
+    assert dev.all("Prometheus")
+    assert not dev.all("ServiceMonitor")
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_staging_and_prod_are_scraped_by_the_clusters_operator(stack: str, overrides: dict[str, Any]) -> None:
+    result = run_stack(stack, overrides)
+    assert result.one("ServiceMonitor").inputs["metadata"]["labels"]["release"] == "prometheus"
+    assert not result.all("Prometheus")
+    assert "prometheus_url" not in result.exports
+
+
+def test_dev_is_the_example_that_the_project_comes_from(dev: Run) -> None:
+    deployment = dev.one("Deployment", "webapp-deployment").inputs["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    service = dev.one("Service", "webapp-service").inputs["spec"]
+    assert (deployment["replicas"], container["ports"][0]["containerPort"]) == (3, 8080)
+    assert (service["type"], service["ports"][0]["port"]) == ("LoadBalancer", 80)
+
+
+def test_every_stack_has_a_namespace_and_a_tag_of_its_own(overrides: dict[str, Any]) -> None:
+    results = [run_stack(stack, overrides) for stack in STACKS]
+    assert len({result.exports["namespace"] for result in results}) == len(STACKS)
+    assert [result.one("Image", "webapp-image").inputs["tags"][0].rpartition(":")[2] for result in results] == list(
+        STACKS
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_pods_run_the_image_that_was_built_and_say_where_they_are(stack: str, overrides: dict[str, Any]) -> None:
+    result = run_stack(stack, overrides)
+    (container,) = result.one("Deployment", "webapp-deployment").inputs["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == result.exports["image"]
+    assert result.one("ConfigMap", "webapp-config").inputs["data"]["ENVIRONMENT"] == stack
+
+
+def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> None:
+    webapp = {
+        "version": "9.9.9",
+        "replicas": 7,
+        "port": 8081,
+        "metricsPort": 9103,
+        "servicePort": 8000,
+        "serviceType": "NodePort",
+        "timeoutSeconds": 33,
+        "resources": {"cpuRequest": "10m", "cpuLimit": "2", "memoryRequest": "32Mi", "memoryLimit": "1Gi"},
+        "logLevel": "debug",
+        "config": {"COLOUR": "blue"},
+    }
+    result = run_stack("dev", {**overrides, "webapp": webapp})
+    deployment, service = result.one("Deployment", "webapp-deployment"), result.one("Service", "webapp-service")
+    (container,) = deployment.inputs["spec"]["template"]["spec"]["containers"]
+    data = result.one("ConfigMap", "webapp-config").inputs["data"]
+    assert result.one("Image", "webapp-image").inputs["buildArgs"]["APP_VERSION"] == "9.9.9"
+    assert (deployment.inputs["spec"]["replicas"], deployment.timeouts) == (7, ("33s", "33s"))
+    assert [port["containerPort"] for port in container["ports"]] == [8081, 9103]
+    assert (data["PORT"], data["METRICS_PORT"], data["LOG_LEVEL"], data["COLOUR"]) == ("8081", "9103", "debug", "blue")
+    assert (service.inputs["spec"]["type"], service.inputs["spec"]["ports"][0]["port"]) == ("NodePort", 8000)
+    assert container["resources"] == {
+        "requests": {"cpu": "10m", "memory": "32Mi"},
+        "limits": {"cpu": "2", "memory": "1Gi"},
+    }
+
+
+def test_what_is_configured_reaches_the_build(overrides: dict[str, Any], certificates: Path) -> None:
+    build = {
+        **overrides["build"],
+        "builderName": "mine",
+        "platforms": ["linux/arm64"],
+        "baseImage": "a/b:1",
+        "buildImage": "a/c:1",
+        "cache": True,
+    }
+    inputs = run_stack("prod", {"build": build}).one("Image", "webapp-image").inputs
+    assert (inputs["builder"], inputs["platforms"]) == ({"name": "mine"}, ["linux/arm64"])
+    assert (inputs["buildArgs"]["BASE_IMAGE"], inputs["buildArgs"]["BUILD_IMAGE"]) == ("a/b:1", "a/c:1")
+    assert (inputs["secrets"], "cacheTo" in inputs) == ({"ca": certificates.read_text()}, True)
+
+
+def test_the_docker_builder_can_be_chosen() -> None:
+    build = {"builder": "docker", "builderName": None, "caCertificates": None}
+    result = run_stack("dev", {"build": build})
+    assert [image.type for image in result.all("Image")] == ["cloudnative:index:Image", "docker:index/image:Image"]
+    assert result.exports["image"] == f"10.90.0.1:5000/webapp@{DIGEST}"
+
+
+@pytest.mark.parametrize(("stack", "accounts"), [("dev", 2), ("prod", 1)])
+def test_registry_credentials_are_used_to_push_and_to_pull(
+    stack: str, accounts: int, overrides: dict[str, Any]
+) -> None:
+    login = {"registry": {"username": "ci"}, "registryPassword": "hush"}
+    result = run_stack(stack, {**overrides, **login}, secrets=["cloudnative:registryPassword"])
+    assert result.one("Image", "webapp-image").inputs["registries"][0]["password"] == "hush"
+    pulling = [account.inputs["imagePullSecrets"] for account in result.all("ServiceAccount")]
+    assert pulling == [[{"name": "registry-secret-1a2b3c4d"}]] * accounts
+    leaks = [made.name for made in result.resources if any("hush" in text for text in plain_texts(made.wire))]
+    assert not leaks
+
+
+def test_without_credentials_there_is_no_pull_secret(dev: Run) -> None:
+    assert not dev.all("Secret")
+
+
+def test_a_wrong_configuration_registers_nothing(overrides: dict[str, Any]) -> None:
+    cloud = Cloud()
+    with pytest.raises(
+        SettingsError, match=r"cloudnative:webapp\.replicas must be a whole number from 1 to 100, found 0"
+    ):
+        run_stack("dev", {**overrides, "webapp": {"replicas": 0}}, cloud=cloud)
+    assert not cloud.seen
+
+
+def test_in_another_cluster_nothing_but_its_identity_is_looked_at(overrides: dict[str, Any]) -> None:
+    cloud = Cloud(recorded_uid="another")
+    with pytest.raises(pulumi.RunError, match="bound to the cluster with UID another"):
+        run_stack("dev", overrides, cloud=cloud)
+    assert [args.name for args in cloud.seen if args.typ.startswith("kubernetes:")] == ["cluster-identity"]
+
+
+def test_a_first_preview_works_although_image_and_address_are_not_known_yet(overrides: dict[str, Any]) -> None:
+    cloud = Cloud(unknown=["docker-build:index:Image", "kubernetes:core/v1:Service"])
+    result = run_stack("dev", overrides, cloud=cloud, allow_unknown=True)
+    assert (result.exports["image"], result.exports["url"]) == (None, None)
+    assert result.exports["namespace"] == "cloudnative-dev"
+    assert result.all("Deployment")
+
+
+def test_the_same_configuration_declares_the_same_twice(overrides: dict[str, Any]) -> None:
+    first, second = ({made.urn: made.wire for made in run_stack("dev", overrides).resources} for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "__main__.py", ROOT / "settings.py", *sorted((ROOT / "components").glob("*.py"))]
+)
+def test_no_code_asks_for_the_stacks_name_or_knows_an_environment(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert "get_stack" not in names
+    # "dev" is also settings.py's default for a release, as which it decides nothing.
+    assert not texts & {"staging", "prod", *({"dev"} if file.name != "settings.py" else set())}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "components").glob("*.py")), ids=lambda file: file.stem)
+def test_no_component_reads_configuration_or_exports(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    imported = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
+    }
+    assert not used & {"Config", "export", "get_config"}
+    assert "settings" not in imported

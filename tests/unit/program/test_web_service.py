@@ -1,0 +1,279 @@
+"""A service: its pods, its address, and its metrics."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import web_service
+from components.labels import Labels
+from components.resources import Resources
+from components.web_service import WebService, WebServiceArgs
+from tests.unit.program.harness import ADDRESS, DIGEST, Run, run
+
+IMAGE = f"10.90.0.1:5000/webapp@{DIGEST}"
+LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
+RESOURCES = Resources(cpu_request="50m", cpu_limit="1", memory_request="96Mi", memory_limit="256Mi")
+
+
+def args(**changes: Any) -> WebServiceArgs:
+    return WebServiceArgs(
+        **{
+            "namespace": "cloudnative-dev",
+            "labels": LABELS,
+            "image": IMAGE,
+            "environment": "dev",
+            "replicas": 3,
+            "port": 8080,
+            "metrics_port": 9102,
+            "service_port": 80,
+            "service_type": "LoadBalancer",
+            "timeout_seconds": 120,
+            "resources": RESOURCES,
+            "log_level": "info",
+            **changes,
+        }
+    )
+
+
+def service(**changes: Any) -> Run:
+    def declare() -> None:
+        pulumi.export("url", WebService("webapp", args(**changes)).url)
+
+    return run(declare)
+
+
+@pytest.fixture(scope="module")
+def webapp() -> Run:
+    return service()
+
+
+@pytest.fixture
+def deployment(webapp: Run) -> dict[str, Any]:
+    spec: dict[str, Any] = webapp.one("Deployment").inputs["spec"]
+    return spec
+
+
+@pytest.fixture
+def pod(deployment: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = deployment["template"]["spec"]
+    return spec
+
+
+@pytest.fixture
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    (only,) = pod["containers"]
+    return dict(only)
+
+
+@pytest.mark.parametrize("name", ["webapp-service", "webapp-metrics"])
+def test_a_service_selects_exactly_the_deployments_pods(webapp: Run, deployment: dict[str, Any], name: str) -> None:
+    selector = webapp.one("Service", name).inputs["spec"]["selector"]
+    assert selector == deployment["selector"]["matchLabels"]
+    assert selector.items() <= deployment["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("name", ["webapp-service", "webapp-metrics"])
+def test_every_port_of_a_service_is_a_named_port_of_the_container(
+    webapp: Run, container: dict[str, Any], name: str
+) -> None:
+    exposed = {port["name"] for port in container["ports"]}
+    assert {port["targetPort"] for port in webapp.one("Service", name).inputs["spec"]["ports"]} <= exposed
+
+
+def test_the_service_leads_from_its_port_to_the_containers(webapp: Run, container: dict[str, Any]) -> None:
+    spec = webapp.one("Service", "webapp-service").inputs["spec"]
+    assert [(port["name"], port["port"], port["targetPort"]) for port in spec["ports"]] == [("http", 80, "http")]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"http": 8080, "metrics": 9102}
+
+
+def test_metrics_are_not_published_by_the_load_balancer(webapp: Run) -> None:
+    public = webapp.one("Service", "webapp-service").inputs["spec"]
+    assert "metrics" not in {port["targetPort"] for port in public["ports"]}
+    metrics = webapp.one("Service", "webapp-metrics").inputs["spec"]
+    assert (metrics["type"], metrics["clusterIP"]) == ("ClusterIP", "None")
+
+
+def test_the_scrape_target_leads_to_the_metrics_service_alone() -> None:
+    targets = []
+
+    def declare() -> None:
+        targets.append(WebService("webapp", args()).scrape_target)
+
+    result = run(declare)
+    (target,) = targets
+    matching = [
+        made.inputs
+        for made in result.all("Service")
+        if target.selector.items() <= made.inputs["metadata"]["labels"].items()
+    ]
+    assert [made["metadata"]["name"] for made in matching] == [target.service]
+    assert [port["name"] for port in matching[0]["spec"]["ports"]] == [target.port]
+    assert target.name == "webapp"
+
+
+def test_the_objects_have_the_services_name(webapp: Run) -> None:
+    kinds = ("Deployment", "ServiceAccount")
+    assert {webapp.one(kind).inputs["metadata"]["name"] for kind in kinds} == {"webapp"}
+    assert webapp.one("Service", "webapp-service").inputs["metadata"]["name"] == "webapp"
+
+
+def test_the_container_has_the_services_name_and_runs_the_digest(container: dict[str, Any]) -> None:
+    assert (container["name"], container["image"]) == ("webapp", IMAGE)
+
+
+def test_an_update_never_runs_fewer_pods_than_asked_for(deployment: dict[str, Any]) -> None:
+    assert deployment["replicas"] == 3
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": "100%"}
+
+
+@pytest.mark.parametrize("seconds", [30, 120])
+def test_an_update_fails_when_the_pods_are_not_ready_in_time(seconds: int) -> None:
+    made = service(timeout_seconds=seconds)
+    assert made.one("Deployment").timeouts == (f"{seconds}s", f"{seconds}s")
+    assert made.one("Service", "webapp-service").timeouts == (f"{seconds}s", f"{seconds}s")
+    assert made.one("Deployment").inputs["spec"]["progressDeadlineSeconds"] == seconds
+
+
+def test_the_kubelet_kills_a_pod_only_after_all_that_it_may_still_do(pod: dict[str, Any], webapp: Run) -> None:
+    (container,) = pod["containers"]
+    data = webapp.one("ConfigMap").inputs["data"]
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    after = int(data["DRAIN_SECONDS"]) + int(data["GRACEFUL_TIMEOUT_SECONDS"])
+    assert before > 0
+    assert before + after < pod["terminationGracePeriodSeconds"]
+
+
+def test_startup_and_liveness_ask_whether_it_runs_and_readiness_whether_it_may_serve(container: dict[str, Any]) -> None:
+    probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")}
+    assert {name: probe["path"] for name, probe in probes.items()} == {
+        "startup": "/healthz",
+        "readiness": "/readyz",
+        "liveness": "/healthz",
+    }
+    assert {probe["port"] for probe in probes.values()} == {"http"}
+
+
+def test_a_pod_leaves_the_service_before_it_would_be_restarted(container: dict[str, Any]) -> None:
+    def patience(probe: dict[str, Any]) -> int:
+        return int(probe["periodSeconds"] * probe["failureThreshold"])
+
+    assert patience(container["readinessProbe"]) < patience(container["livenessProbe"])
+    assert patience(container["livenessProbe"]) < patience(container["startupProbe"])
+
+
+def test_only_tmp_can_be_written_to_and_only_so_much(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    assert [(mount["name"], mount["mountPath"]) for mount in container["volumeMounts"]] == [("tmp", "/tmp")]
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}]
+
+
+def test_no_pod_gets_a_token_for_the_api_server(webapp: Run, pod: dict[str, Any]) -> None:
+    assert pod["automountServiceAccountToken"] is False
+    assert webapp.one("ServiceAccount").inputs["automountServiceAccountToken"] is False
+    assert pod["serviceAccountName"] == "webapp"
+
+
+def test_the_pods_get_their_configuration_from_the_config_map(webapp: Run, container: dict[str, Any]) -> None:
+    assert container["envFrom"] == [{"configMapRef": {"name": "webapp-config-1a2b3c4d"}}]
+    assert webapp.one("ConfigMap").inputs["data"] == {
+        "DRAIN_SECONDS": "5",
+        "ENVIRONMENT": "dev",
+        "GRACEFUL_TIMEOUT_SECONDS": "20",
+        "LOG_LEVEL": "info",
+        "METRICS_PORT": "9102",
+        "PORT": "8080",
+    }
+
+
+def test_a_changed_configuration_rolls_the_pods(webapp: Run) -> None:
+    # Without a name of its own the object is replaced by one with a new name, which the pods then refer to.
+    assert "name" not in webapp.one("ConfigMap").inputs["metadata"]
+
+
+def test_further_variables_are_added(webapp: Run) -> None:
+    data = service(config={"COLOUR": "blue"}).one("ConfigMap").inputs["data"]
+    assert data == {**webapp.one("ConfigMap").inputs["data"], "COLOUR": "blue"}
+
+
+def test_every_variable_that_the_component_sets_is_reserved(webapp: Run, container: dict[str, Any]) -> None:
+    own = {variable["name"] for variable in container["env"]} | webapp.one("ConfigMap").inputs["data"].keys()
+    assert own == web_service.RESERVED
+
+
+def test_each_pod_knows_its_own_name(container: dict[str, Any]) -> None:
+    assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+
+
+def test_requests_and_limits_are_set(container: dict[str, Any]) -> None:
+    assert container["resources"] == {
+        "requests": {"cpu": "50m", "memory": "96Mi"},
+        "limits": {"cpu": "1", "memory": "256Mi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("service_type", "port", "url"),
+    [
+        ("LoadBalancer", 80, f"http://{ADDRESS}"),
+        ("LoadBalancer", 8000, f"http://{ADDRESS}:8000"),
+        ("ClusterIP", 80, "http://webapp.cloudnative-dev.svc"),
+        ("NodePort", 8000, "http://webapp.cloudnative-dev.svc:8000"),
+    ],
+)
+def test_the_url_follows_from_the_services_type_and_port(service_type: str, port: int, url: str) -> None:
+    assert service(service_type=service_type, service_port=port).exports["url"] == url
+
+
+def test_an_update_waits_for_the_load_balancers_address_and_for_nothing_else_of_a_service() -> None:
+    annotations = {
+        kind: service(service_type=kind).one("Service", "webapp-service").inputs["metadata"]["annotations"]
+        for kind in ("LoadBalancer", "NodePort", "ClusterIP")
+    }
+    assert annotations == {
+        "LoadBalancer": {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress}"},
+        "NodePort": {"pulumi.com/skipAwait": "true"},
+        "ClusterIP": {"pulumi.com/skipAwait": "true"},
+    }
+
+
+def test_pull_secrets_are_given_to_the_service_account(webapp: Run) -> None:
+    account = service(pull_secrets=["registry"]).one("ServiceAccount").inputs
+    assert account["imagePullSecrets"] == [{"name": "registry"}]
+    assert "imagePullSecrets" not in webapp.one("ServiceAccount").inputs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"replicas": 0}, "replicas must be at least 1, found 0"),
+        ({"port": 80}, "port must be from 1024 to 65535, found 80: the process is not root"),
+        ({"metrics_port": 65536}, "metrics_port must be from 1024 to 65535, found 65536"),
+        ({"metrics_port": 8080}, "metrics_port must not be port, found 8080 for both"),
+        ({"config": {"PORT": "1"}}, "config must not set PORT"),
+        ({"config": {"A B": "1"}}, "config must be letters, digits and underscores"),
+    ],
+    ids=["replicas", "port", "metrics_port", "same port", "reserved", "variable"],
+)
+def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        args(**changes)
+
+
+def test_a_name_that_no_service_can_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be lower-case letters"):
+        run(lambda: WebService("Web_App", args()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cpu_request": "2"}, "cpu_request must not be above the limit of 1, found 2"),
+        ({"memory_request": "1Gi"}, "memory_request must not be above the limit of 256Mi, found 1Gi"),
+        ({"cpu_limit": "x"}, "must be a positive Kubernetes quantity"),
+    ],
+    ids=["cpu", "memory", "quantity"],
+)
+def test_wrong_resources_are_refused_by_name(changes: dict[str, str], message: str) -> None:
+    valid = {"cpu_request": "50m", "cpu_limit": "1", "memory_request": "96Mi", "memory_limit": "256Mi"}
+    with pytest.raises(ValueError, match=message):
+        Resources(**{**valid, **changes})
