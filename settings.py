@@ -336,6 +336,11 @@ def _problems(error: ValidationError, secrets: Collection[str]) -> Iterator[_Pro
                 path, known = config_schema.step(path, str(loc[-1])), list(part["properties"])
                 close = difflib.get_close_matches(str(loc[-1]), known, n=1)
                 text = f"is no key; did you mean {close[0]}?" if close else f"is no key; known are {', '.join(known)}"
+            case "union_tag_invalid" | "union_tag_not_found":
+                name, kinds = part["discriminator"]["propertyName"], part["discriminator"]["mapping"]
+                path, found = config_schema.step(path, name), one["input"].get(name)
+                text = "is missing; it must be" if found is None else "must be"
+                text += f" one of {', '.join(kinds)}" + ("" if found is None else f", found {_shortened(found)}")
             case "value_error":
                 text = str(one["ctx"]["error"])
             case _:

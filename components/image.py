@@ -5,7 +5,7 @@ for a plain Docker daemon). What comes out is the digest reference, and only tha
 for people who look into the registry. It neither deletes images nor signs or scans them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,10 +99,28 @@ class Image(pulumi.ComponentResource):
         repository = f"{args.registry}/{checks.dns_label(name)}"
         # Destroying a stack must not take away an image that another stack runs by the same digest: a registry's own
         # retention decides what goes.
-        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        hook = pulumi.ErrorHook(f"{name}-image-failed", _explain(repository, args))
+        kept = pulumi.ResourceOptions(
+            parent=self, retain_on_delete=True, hooks=pulumi.ResourceHookBinding(on_error=[hook])
+        )
         build = _with_buildkit if args.builder == "buildkit" else _with_docker
         self.ref = build(f"{name}-image", repository, args, kept)
         self.register_outputs({"ref": self.ref})
+
+
+def _explain(repository: str, args: ImageArgs) -> Callable[[pulumi.ErrorHookArgs], bool]:
+    """Return what says in words what the plugin only calls a deadline; True would be to try again."""
+    builder = repr(args.builder_name) if args.builder_name else "that `docker buildx use` chose"
+
+    def explain(failed: pulumi.ErrorHookArgs) -> bool:
+        if any("deadline exceeded" in error for error in failed.errors):
+            pulumi.log.error(
+                f"{repository} was not built: the builder {builder} does not answer. "
+                "Look at it with `docker buildx ls`; on the embedded platform, with `make status`."
+            )
+        return False
+
+    return explain
 
 
 def check_docker_builder(option: str, value: Any) -> None:

@@ -89,6 +89,7 @@ def env() -> None:
     if toolchain.missing():
         raise PlatformError("The platform was not set up yet on this machine. Run 'make up' first.")
     tools = toolchain.ensure()
+    pulumi_home.ensure(tools)
     for name, value in pulumi_home.environment(tools).items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 

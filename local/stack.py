@@ -137,7 +137,9 @@ def run(command: str, name: str) -> None:
     elif node.running() is None:
         raise PlatformError("The platform does not run. 'make up' starts it.")
     else:
-        COMMANDS[command](Stack(name, pulumi_home.environment(toolchain.ensure())))
+        tools = toolchain.ensure()
+        pulumi_home.ensure(tools)
+        COMMANDS[command](Stack(name, pulumi_home.environment(tools)))
 
 
 def main() -> None:

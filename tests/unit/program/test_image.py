@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.image import DOCKER_PLUGIN, Credentials, Image, ImageArgs
+from components.image import DOCKER_PLUGIN, Credentials, Image, ImageArgs, _explain
 from tests.unit.program.harness import DIGEST, Cloud, Registered, Run, plain_texts, run
 
 
@@ -169,3 +169,24 @@ def test_what_only_buildkit_can_do_is_refused_with_docker(changes: dict[str, Any
 def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         args(**changes)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (
+            ["context deadline exceeded"],
+            ["10.90.0.1:5000/team/webapp was not built: the builder 'mine' does not answer."],
+        ),
+        (["failed to solve: process did not complete"], []),
+    ],
+)
+def test_a_builder_that_does_not_answer_is_named(
+    errors: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", logged.append)
+    failed = pulumi.ErrorHookArgs("urn", "", "webapp-image", "docker-build:index:Image", errors=errors)
+    retry = _explain("10.90.0.1:5000/team/webapp", args(builder_name="mine"))(failed)
+    assert not retry
+    assert [line.partition(" Look")[0] for line in logged] == said

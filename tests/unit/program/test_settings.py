@@ -147,8 +147,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("webapp.config.COLOUR", 7, "a string"),
     ("webapp.config.COLOUR", None, "a string"),
     ("monitoring", "prometheus", "an object whose kind is one of operator, prometheus"),
-    ("monitoring", {}, "an object whose kind is one of operator, prometheus"),
-    ("monitoring", {"kind": "datadog"}, "an object whose kind is one of operator, prometheus"),
+    ("monitoring.kind", "datadog", "one of operator, prometheus"),
+    ("monitoring.kind", 7, "one of operator, prometheus"),
     ("monitoring.image", "prometheus", "an image with a digest or a tag other than latest"),
     ("monitoring.retention", "forever", "a whole number with a unit"),
     ("monitoring.retention", "0d", "a whole number with a unit"),
@@ -176,8 +176,8 @@ def leaves(values: Mapping[str, Any], path: str = "") -> set[str]:
 
 def test_there_is_a_wrong_value_for_every_key() -> None:
     model = parsed({**VALID, "webapp": {"config": {"COLOUR": "blue"}}}).model_dump(by_alias=True)
-    # A password has no wrong form, and the choice of kind and labels are tested by themselves below.
-    assert leaves(model) - {"registryPassword", "monitoring.kind"} <= {path for path, _, _ in WRONG}
+    # A password has no wrong form, and labels are tested by themselves below.
+    assert leaves(model) - {"registryPassword"} <= {path for path, _, _ in WRONG}
 
 
 REQUIRED = [
@@ -192,6 +192,7 @@ REQUIRED = [
     "build.buildImage",
     "webapp",
     "monitoring",
+    "monitoring.kind",
     "monitoring.image",
 ]
 
