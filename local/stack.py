@@ -34,12 +34,14 @@ class Stack:
         """Run a Pulumi command, shown as it runs; raises `PlatformError` when it fails."""
         command = ["pulumi", *arguments, f"--stack={self.name}"]
         code = subprocess.run(command, cwd=CHECKOUT, env=self.env, check=False).returncode
+        self._forget_salt()
         if code:
             raise PlatformError(f"'{' '.join(command)}' failed with exit code {code}; what it said stands above.")
 
     def select(self) -> None:
         """Make the stack where it does not exist yet, and the one that plain `pulumi` commands mean."""
         self._ask("stack", "select", "--create")
+        self._forget_salt()
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs by name."""
@@ -58,12 +60,28 @@ class Stack:
         ).stdout
         return any(stack["name"] == self.name for stack in json.loads(stacks))
 
+    def _forget_salt(self) -> None:
+        """Take the passphrase's salt out of the checkout: it is this machine's, and the state has it too."""
+        path = CHECKOUT / f"Pulumi.{self.name}.yaml"
+        text = path.read_text()
+        kept = without_salt(text)
+        if kept != text:
+            path.write_text(kept)
+
     def _ask(self, *arguments: str) -> str:
         command = ["pulumi", *arguments, f"--stack={self.name}"]
         result = subprocess.run(command, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, check=False)
         if result.returncode:
             raise PlatformError(f"'{' '.join(command)}' failed: {result.stderr.strip()}")
         return result.stdout
+
+
+def without_salt(text: str) -> str:
+    """Return a stack's YAML without `encryptionsalt`, unless something in it was encrypted with that."""
+    lines = text.splitlines(keepends=True)
+    if any(line.split(":")[0].strip() == "secure" for line in lines):
+        return text
+    return "".join(line for line in lines if not line.startswith("encryptionsalt:"))
 
 
 def targets_up(said: Mapping[str, Any]) -> tuple[int, int]:

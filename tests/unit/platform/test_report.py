@@ -25,6 +25,15 @@ def test_a_wait_that_ends_names_what_it_waited_for_and_where_to_look() -> None:
         wait_for("The harvest", lambda: False, seconds=0, see="the barn")
 
 
+def test_the_salt_is_taken_out_of_a_stacks_yaml_unless_it_is_needed_there() -> None:
+    plain = "config:\n  cloudnative:environment: dev\n"
+    secret = "config:\n  cloudnative:registryPassword:\n    secure: v1:abc\n"
+    salt = "encryptionsalt: v1:def\n"
+    assert stack.without_salt(plain + salt) == plain
+    assert stack.without_salt(secret + salt) == secret + salt
+    assert stack.without_salt(plain) == plain
+
+
 def test_targets_are_counted_by_health() -> None:
     answer = {"data": {"activeTargets": [{"health": "up"}, {"health": "down"}, {"health": "unknown"}]}}
     assert stack.targets_up(answer) == (1, 3)
