@@ -27,7 +27,7 @@ UP = RUN / "up"
 def up() -> None:
     """Bring the platform up: whatever is missing of tools, processes, cluster and images."""
     started = time.monotonic()
-    preflight.check(building=bool(toolchain.missing()))
+    preflight.check_machine(building=bool(toolchain.missing()))
     with _alone():
         if _is_up():
             console.print(f"The platform is up  [dim]{elapsed(time.monotonic() - started)}[/dim]")
@@ -39,10 +39,11 @@ def up() -> None:
             unpacked.result()
         pulumi_home.ensure(tools)
         cluster.configure(tools)
-        if not node.running():
-            with step("The node: registry, BuildKit, containerd, etcd, Kubernetes"):
+        with step("The node: registry, BuildKit, containerd, etcd, Kubernetes"):
+            if not node.running():
                 node.start()
-                cluster.wait_for_api(tools)
+            cluster.start_programs()
+            cluster.wait_for_api(tools)
         images.ensure(tools)
         cluster.start_pods(tools)
         cluster.add_ons(tools)
@@ -66,7 +67,6 @@ def _fingerprint() -> str:
 
 def down() -> None:
     """Stop the platform; its state stays, so that `up` brings back what ran."""
-    preflight.check(building=False)
     with _alone(), step("Stopping the platform"):
         node.stop()
 
@@ -116,10 +116,14 @@ def main() -> None:
     parser.add_argument("command", choices=COMMANDS, help="what to do")
     command = parser.parse_args().command
     try:
+        preflight.check_user()
         COMMANDS[command]()
     except PlatformError as error:
         console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command goes on where this one stopped.")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

