@@ -4,31 +4,32 @@
 """
 
 import argparse
-import fcntl
 import hashlib
 import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from rich.markup import escape
 
 from local import cluster, debian, images, node, preflight, pulumi_home, report, toolchain
 from local.errors import PlatformError
+from local.lock import alone
 from local.paths import CACHE, HERE, RUN, STATE
 from local.progress import console, elapsed, step
 
 UP = RUN / "up"
+LOCK = STATE / "lock"
+OTHER = "another command that changes the platform"
 
 
 def up() -> None:
     """Bring the platform up: whatever is missing of tools, processes, cluster and images."""
     started = time.monotonic()
     preflight.check_machine(building=bool(toolchain.missing()))
-    with _alone():
+    with alone(LOCK, OTHER):
         if _is_up():
             console.print(f"The platform is up  [dim]{elapsed(time.monotonic() - started)}[/dim]")
             return
@@ -67,7 +68,7 @@ def _fingerprint() -> str:
 
 def down() -> None:
     """Stop the platform; its state stays, so that `up` brings back what ran."""
-    with _alone(), step("Stopping the platform"):
+    with alone(LOCK, OTHER), step("Stopping the platform"):
         node.stop()
 
 
@@ -92,19 +93,6 @@ def env() -> None:
     pulumi_home.ensure(tools)
     for name, value in pulumi_home.environment(tools).items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the platform's lock: one command at a time changes it."""
-    STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (STATE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with step("Waiting for another command that changes the platform"):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 COMMANDS: dict[str, Callable[[], None]] = {"up": up, "down": down, "status": status, "env": env, "clean": clean}

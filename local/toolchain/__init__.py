@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import PlatformError
+from local.lock import alone
 from local.paths import CACHE
 from local.progress import run, step
 
@@ -212,19 +213,24 @@ def ensure(only: str | None = None) -> Toolchain:
 
     From nothing, all of it takes about half an hour on two cores.
     """
-    needed = missing(tool for tool in TOOLS if only in {None, tool.name})
-    if needed:
-        go = _go()
-        for count, tool in enumerate(needed, start=1):
-            with step(f"Building {tool.name} from Go modules ({count} of {len(needed)})"):
-                _build(tool, go)
-        # Modules and compiled packages take some 20 GB; once the binaries stand, nothing asks for them again.
-        shutil.rmtree(GO_CACHE, ignore_errors=True)
+    wanted = [tool for tool in TOOLS if only in {None, tool.name}]
+    if missing(wanted):
+        with alone(CACHE / "toolchain.lock", "another build of the toolchain"):
+            _build_all(missing(wanted))
     binaries: dict[str, Path] = {}
     for tool in TOOLS:
         built = {name: tool.folder / name for name in tool.binaries}
         binaries |= built if tool.folder.exists() else tool.installed()
     return Toolchain(binaries)
+
+
+def _build_all(needed: list[Tool]) -> None:
+    go = _go()
+    for count, tool in enumerate(needed, start=1):
+        with step(f"Building {tool.name} from Go modules ({count} of {len(needed)})"):
+            _build(tool, go)
+    # Modules and compiled packages take some 20 GB; once the binaries stand, nothing asks for them again.
+    shutil.rmtree(GO_CACHE, ignore_errors=True)
 
 
 def _go() -> Path:

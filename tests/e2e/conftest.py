@@ -28,8 +28,6 @@ def tools() -> Toolchain:
 def undeployed(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose stack is destroyed in the end, whatever became of it."""
     project = Project(tmp_path_factory.mktemp("project"), tools, like="dev", namespace=NAMESPACE)
-    # What a test run that was killed left behind is the tests' own too.
-    subprocess.run(["kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found"], env=project.env, check=True)
     yield project
     project.stack.destroy()
 

@@ -34,6 +34,9 @@ class Project:
         self.folder = folder / "checkout"
         self.namespace = namespace
         self.env = {**os.environ, **environment(tools)}
+        # What a run that was killed left behind goes first.
+        delete = ["kubectl", "delete", "namespace", namespace, "--ignore-not-found"]
+        subprocess.run(delete, env=self.env, capture_output=True, check=True)
         shutil.copytree(CHECKOUT, self.folder, ignore=LEFT_OUT)
         (self.folder / ".venv").symlink_to(CHECKOUT / ".venv")
         backend = folder / "backend"
