@@ -1,8 +1,8 @@
 """The cluster that a stack deploys to, and the stack's one namespace in it.
 
-Everything else gets the provider and the namespace's name from here. A stack is bound to the cluster that it first
-met: the name becomes known only after the cluster has proved to be that one, so that nothing is made in another.
-It does not make clusters and does not read kubeconfigs: the provider does.
+Everything else gets its provider and the namespace's name from here. A stack is bound to the cluster that it first met:
+the provider is made only after the cluster has proved to be that one, so that nothing is touched in another. It does
+not make clusters and does not read kubeconfigs: the provider does.
 """
 
 from dataclasses import dataclass
@@ -37,31 +37,28 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """One explicit provider, the check that it leads to the stack's own cluster, and the namespace."""
+    """A provider that leads to the stack's own cluster and to no other, and the namespace."""
 
     provider: kubernetes.Provider
     """Pass it to every component that makes Kubernetes objects."""
 
     namespace: pulumi.Output[str]
-    """Name of the namespace; resolves only if this is the cluster that the stack is bound to."""
+    """Name of the namespace, once it exists."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Connect to the cluster and make the namespace."""
+        """Find out which cluster it is, connect to it, and make the namespace."""
         super().__init__("cloudnative:index:Cluster", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
 
-        self.provider = kubernetes.Provider(
-            f"{name}-provider",
-            context=args.context,
-            kubeconfig=args.kubeconfig,
-            # By default a changed context or address replaces the provider, and with it every object of the stack.
-            # A constant here turns that off; which cluster it is, the check below decides better.
-            cluster_identifier=name,
-            opts=pulumi.ResourceOptions(parent=self),
+        # A provider of its own looks which cluster it is. The stack's provider must not: it would be in the state with
+        # the other cluster's address before the check could refuse that, and `pulumi destroy` goes by the state.
+        scout = kubernetes.Provider(
+            f"{name}-scout", context=args.context, kubeconfig=args.kubeconfig, cluster_identifier=name, opts=child
         )
-        of_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
-
         # Kubernetes has no identity of a cluster; the UID of kube-system lives as long as the cluster does.
-        found = Namespace.get(f"{name}-identity", "kube-system", opts=of_cluster).metadata.uid
+        found = Namespace.get(
+            f"{name}-identity", "kube-system", opts=pulumi.ResourceOptions(parent=self, provider=scout)
+        ).metadata.uid
         recorded = pulumi.Stash(
             f"{name}-uid",
             input=found,
@@ -69,31 +66,35 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         ).output
 
+        self.provider = kubernetes.Provider(
+            f"{name}-provider",
+            context=pulumi.Output.all(recorded, found).apply(lambda uids: _checked(args.context, *uids)),
+            kubeconfig=args.kubeconfig,
+            # By default a changed context or address replaces the provider, and with it every object of the stack. A
+            # constant here turns that off; whether it is another cluster, the check knows better.
+            cluster_identifier=name,
+            opts=child,
+        )
+        restricted = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         made = Namespace(
             f"{name}-namespace",
             metadata=ObjectMetaArgs(
-                name=pulumi.Output.all(recorded, found).apply(
-                    lambda uids: _checked(args.namespace, recorded=uids[0], found=uids[1], context=args.context)
-                ),
-                labels={
-                    **args.labels.of(args.labels.part_of, "namespace"),
-                    **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
-                },
+                name=args.namespace, labels={**args.labels.of(args.labels.part_of, "namespace"), **restricted}
             ),
-            opts=of_cluster,
+            opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
         )
         self.namespace = made.metadata.name
 
         self.register_outputs({"namespace": self.namespace})
 
 
-def _checked(namespace: str, *, recorded: str, found: str, context: str) -> str:
-    """Return the namespace's name, or raise `pulumi.RunError` if the stack was made in another cluster."""
+def _checked(context: str, recorded: str, found: str) -> str:
+    """Return the context, or raise `pulumi.RunError` if it leads to another cluster than the recorded one."""
     if recorded != found:
         raise pulumi.RunError(
             f"this stack is bound to the cluster with UID {recorded}, but context {context!r} leads to the cluster "
-            f"with UID {found}; nothing was changed there. Set cluster.context (or KUBECONFIG) back to the stack's own "
-            "cluster. To move the stack, run `pulumi destroy` on its own cluster first; if that cluster is gone, "
+            f"with UID {found}; nothing was changed in either. Set cluster.context (or KUBECONFIG) back to the stack's "
+            "own cluster. To move the stack, run `pulumi destroy` on its own cluster first; if that cluster is gone, "
             "remove the stack with `pulumi stack rm --force` and initialise it again."
         )
-    return namespace
+    return context

@@ -7,6 +7,7 @@ from components.cluster import Cluster, ClusterArgs
 from components.labels import Labels
 from tests.unit.program.harness import UID, Cloud, Run, run
 
+PROVIDERS = ("cluster-scout", "cluster-provider")
 LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
 
 
@@ -35,7 +36,14 @@ def test_a_stack_refuses_another_cluster_and_touches_nothing_in_it() -> None:
         cluster(context="elsewhere", cloud=cloud)
     for part in ("UID another", UID, "'elsewhere'", "nothing was changed", "pulumi destroy"):
         assert part in str(error.value)
-    assert [args.name for args in cloud.seen if args.typ == "kubernetes:core/v1:Namespace"] == ["cluster-identity"]
+    looked_at = [args.name for args in cloud.seen if args.typ.startswith(("kubernetes:", "pulumi:providers:"))]
+    assert looked_at == ["cluster-scout", "cluster-identity"]
+
+
+def test_only_the_scout_looks_which_cluster_it_is() -> None:
+    result = cluster()
+    assert "::cluster-scout::" in result.one("Namespace", "cluster-identity").provider
+    assert "::cluster-provider::" in result.one("Namespace", "cluster-namespace").provider
 
 
 def test_the_cluster_is_known_by_the_uid_of_kube_system() -> None:
@@ -48,21 +56,24 @@ def test_the_record_keeps_the_first_cluster() -> None:
     assert cluster().one("Stash").ignore_changes == ("input",)
 
 
-def test_a_changed_context_cannot_replace_the_provider_and_with_it_the_stack() -> None:
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_changed_context_cannot_replace_a_provider_and_with_it_the_stack(name: str) -> None:
     identifiers = {
-        cluster(context=context).one("kubernetes").inputs["clusterIdentifier"] for context in ("one", "another")
+        cluster(context=context).one("kubernetes", name).inputs["clusterIdentifier"] for context in ("one", "another")
     }
     assert len(identifiers) == 1
 
 
-def test_context_and_kubeconfig_reach_the_provider() -> None:
-    provider = cluster(context="mine", kubeconfig="/etc/kubeconfig").one("kubernetes")
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_context_and_kubeconfig_reach_both_providers(name: str) -> None:
+    provider = cluster(context="mine", kubeconfig="/etc/kubeconfig").one("kubernetes", name)
     assert (provider.inputs["context"], provider.inputs["kubeconfig"]) == ("mine", "/etc/kubeconfig")
 
 
-def test_without_a_kubeconfig_the_one_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_without_a_kubeconfig_the_one_of_the_environment_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/var/lib/kubeconfig")
-    assert cluster().one("kubernetes").inputs["kubeconfig"] == "/var/lib/kubeconfig"
+    assert cluster().one("kubernetes", name).inputs["kubeconfig"] == "/var/lib/kubeconfig"
 
 
 def test_a_namespace_that_the_api_server_would_refuse_is_refused_by_name() -> None:

@@ -90,8 +90,8 @@ def test_a_stack_has_exactly_one_namespace(stack: Run, objects: list[Registered]
 
 
 def test_every_object_goes_through_the_stacks_one_provider(stack: Run) -> None:
-    (provider,) = [made for made in stack.resources if made.type == "pulumi:providers:kubernetes"]
-    through = {made.provider.rpartition("::")[0] for made in stack.resources if made.type.startswith("kubernetes:")}
+    provider = stack.one("kubernetes", "cluster-provider")
+    through = {made.provider.rpartition("::")[0] for made in stack.resources if made.is_kubernetes_object}
     assert through == {provider.urn}
 
 

@@ -153,7 +153,8 @@ def test_in_another_cluster_nothing_but_its_identity_is_looked_at(overrides: dic
     cloud = Cloud(recorded_uid="another")
     with pytest.raises(pulumi.RunError, match="bound to the cluster with UID another"):
         run_stack("dev", overrides, cloud=cloud)
-    assert [args.name for args in cloud.seen if args.typ.startswith("kubernetes:")] == ["cluster-identity"]
+    looked_at = [args.name for args in cloud.seen if args.typ.startswith(("kubernetes:", "pulumi:providers:"))]
+    assert looked_at == ["cluster-scout", "cluster-identity"]
 
 
 def test_a_first_preview_works_although_image_and_address_are_not_known_yet(overrides: dict[str, Any]) -> None:
