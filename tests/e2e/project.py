@@ -127,6 +127,10 @@ class Project:
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.text
 
+    def shows(self, text: str) -> None:
+        """Wait until the page holds `text`: just after a rollout, an old pod that is ending may still answer."""
+        eventually(lambda: text in self.page(), f"{text!r} on the page")
+
     def kubectl(self, *arguments: str) -> Any:
         """Return what `kubectl … --output=json` says of the stack's namespace."""
         command = ["kubectl", f"--namespace={self.namespace}", *arguments, "--output=json"]

@@ -87,7 +87,7 @@ def test_a_changed_line_shows_in_the_preview_and_reaches_the_url(deployed: Deplo
     assert "deployment/webapp" in preview.stdout.lower() or "webapp-deployment" in preview.stdout
     assert GREETING in project.page(), "a preview must change nothing"
     project.up()
-    assert "Hello, Changed Line!" in project.page()
+    project.shows("Hello, Changed Line!")
     assert project.output("image") != before
 
 

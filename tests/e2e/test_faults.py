@@ -52,7 +52,7 @@ def project(deployed: Deployed) -> Iterator[Project]:
     greeting = next(GREETINGS)
     deployed.project.greet(greeting)
     deployed.project.up()
-    assert greeting in deployed.project.page()
+    deployed.project.shows(greeting)
     assert deployed.project.changes() == set()
 
 
