@@ -62,7 +62,9 @@ def main() -> None:
     supervisor = ["-m", "supervisor.supervisord", "-c", f"{STATE}/config/supervisord.conf"]
     python = sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001 - the interpreter behind the venv
     os.chdir("/")
-    os.execve(python, [python, *supervisor], {**os.environ, "PYTHONPATH": f"{STATE}/lib"})
+    env = {**os.environ, "PYTHONPATH": f"{STATE}/lib"}
+    env.pop("GOGC", None)  # `make env` sets it for Pulumi's short-lived processes; these here live long
+    os.execve(python, [python, *supervisor], env)
 
 
 if __name__ == "__main__":
