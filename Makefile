@@ -1,6 +1,8 @@
 # One line a target; what takes more is Python with a test.
 STACK ?= dev
-PYTHON := .venv/bin/python
+PYTHON := .venv-dev/bin/python
+INSTALL := .venv-dev/bin/uv pip install --quiet --native-tls --compile-bytecode --require-hashes
+export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
@@ -31,16 +33,16 @@ test-unit: .venv ## Run the tests that need no platform
 	@$(PYTHON) -m local.toolchain prometheus && $(PYTHON) -m pytest --quiet tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md
+	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md
 
 format: .venv ## Format the code
-	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
 
 bench: .venv ## Time a change and a no-change update against buildctl and kubectl
 	@$(PYTHON) -m local up && $(PYTHON) -m bench
 
 lock: .venv ## Pin what requirements.txt and its like ask for, with hashes
-	@for file in requirements requirements-dev app/webapp/requirements; do .venv/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
+	@for file in requirements requirements-bootstrap requirements-dev app/webapp/requirements; do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
 
 docs: .venv ## Write the configuration's reference into README.md
 	@$(PYTHON) -m docs.config_reference README.md
@@ -48,7 +50,12 @@ docs: .venv ## Write the configuration's reference into README.md
 clean: .venv ## Stop the platform and remove all it keeps on this machine, caches included
 	@$(PYTHON) -m local clean
 
-.venv: requirements-dev.lock
-	@echo "Python packages, into .venv" >&2
+# Two environments: Pulumi looks through all of .venv at every run, so that has what the program imports and no more.
+.venv: requirements.lock | .venv-dev
+	@.venv-dev/bin/uv venv --quiet --clear .venv && $(INSTALL) --python .venv -r requirements.lock && touch .venv
+
+.venv-dev: requirements-dev.lock requirements-bootstrap.lock
+	@echo "Python packages, into .venv and .venv-dev" >&2
 	@python3 -c 'import ensurepip' 2>/dev/null || apt-get install --yes --quiet python3-venv >&2
-	@python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch .venv
+	@python3 -m venv --clear .venv-dev && .venv-dev/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(INSTALL) --python .venv-dev -r requirements-dev.lock && touch .venv-dev

@@ -133,7 +133,7 @@ class Build(_Keys):
     build_image: ImageReference = Field(description="Image that services are built in.")
     cache: bool = Field(default=False, description="Keep the build cache in the registry; costs a push at every build.")
     ca_certificates: Annotated[str, AfterValidator(_readable_certificates), _limits(_CERTIFICATES)] | None = Field(
-        default=None, description="CA certificates that builds may trust beside their image's own, for `buildkit`."
+        default=None, description="CA certificates that builds trust instead of their image's own, for `buildkit`."
     )
 
     @field_validator("builder_name", "platforms", "ca_certificates")

@@ -77,7 +77,6 @@ class ByHand:
             f"--opt=build-arg:BASE_IMAGE={build['baseImage']}",
             f"--opt=build-arg:BUILD_IMAGE={build['buildImage']}",
             "--opt=build-arg:APP_VERSION=dev",
-            f"--secret=id=ca,src={build['caCertificates']}",
             f"--output=type=image,name={repository}:dev,push=true",
         )
         digest = json.loads(self.metadata.read_text())["containerimage.digest"]

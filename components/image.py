@@ -68,7 +68,7 @@ class ImageArgs:
     """Keep the build cache in the registry, for machines that start without one. It costs a push at every build."""
 
     ca_certificates: str | None = None
-    """File of CA certificates that the build may trust beside its image's own; BuildKit secret `ca`. Default: none."""
+    """File of CA certificates that the build trusts instead of its image's own; BuildKit secret `ca`. Default: none."""
 
     credentials: Credentials | None = None
     """Default: what `docker login` left on the machine."""

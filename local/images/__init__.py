@@ -96,6 +96,7 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             name="base/python-build",
             tag="3.11",
             folder="python-build",
+            files={"ca-certificates.crt": Path("/etc/ssl/certs/ca-certificates.crt")},
             rootfs=PYTHON_BUILD,
         ),
         Image(

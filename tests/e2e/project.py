@@ -22,7 +22,7 @@ from local.paths import CHECKOUT
 from local.pulumi_home import environment, home
 from local.toolchain import Toolchain
 
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache")
 GREETING = "Hello, Cloud Native!"
 
 
