@@ -5,13 +5,15 @@ import gc
 import pulumi
 
 import settings
+from components.availability import Autoscaling
 from components.cluster import Cluster, ClusterArgs
+from components.guardrails import Guardrails, GuardrailsArgs
 from components.image import Credentials, Image, ImageArgs
 from components.labels import Labels
 from components.monitoring import Monitoring, MonitoringArgs
+from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
-from components.resources import Resources
 from components.web_service import WebService, WebServiceArgs
 
 # What was imported stays until the end. Without this the garbage collector would walk all of it once more when the
@@ -19,19 +21,36 @@ from components.web_service import WebService, WebServiceArgs
 gc.freeze()
 
 config = settings.load()
-labels = Labels(part_of=pulumi.get_project(), instance=f"{pulumi.get_project()}-{config.environment}")
+labels = Labels(
+    part_of=pulumi.get_project(),
+    instance=f"{pulumi.get_project()}-{config.environment}",
+    owner=config.owner,
+    environment=config.environment,
+)
 
-# The cluster, and the stack's namespace in it.
+# The cluster, the stack's namespace in it, and what holds for all that is in there.
 cluster = Cluster(
     "cluster",
     ClusterArgs(
         context=config.cluster.context,
         kubeconfig=config.cluster.kubeconfig,
+        render_to=config.cluster.render_to,
         namespace=config.cluster.namespace,
         labels=labels,
     ),
 )
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+guardrails = Guardrails(
+    "guardrails",
+    GuardrailsArgs(
+        namespace=cluster.namespace,
+        labels=labels,
+        quota=config.quota.of_namespace(),
+        demands=config.demands,
+    ),
+    in_cluster,
+)
+namespace = guardrails.namespace
 
 # The registry: how to push to it, and how the cluster pulls from it.
 credentials = None
@@ -44,7 +63,7 @@ if config.registry.username:
     pull_secret = PullSecret(
         "registry",
         PullSecretArgs(
-            namespace=cluster.namespace,
+            namespace=namespace,
             labels=labels,
             registry=config.registry.address,
             credentials=credentials,
@@ -53,40 +72,54 @@ if config.registry.username:
     )
     pull_secrets = [pull_secret.secret_name]
 
-# The service: its image, then its pods.
-webapp_image = Image(
-    "webapp",
-    ImageArgs(
-        context="app/webapp",
-        registry=config.registry.address,
-        tag=config.environment,
-        version=config.webapp.version,
-        base_image=config.build.base_image,
-        build_image=config.build.build_image,
-        platforms=config.build.platforms,
-        builder=config.build.builder,
-        builder_name=config.build.builder_name,
-        cache=config.build.cache,
-        ca_certificates=config.build.ca_certificates,
-        credentials=credentials,
-    ),
-)
+# The service: its image, unless the stack names one that was built before; then its pods.
+image: pulumi.Input[str]
+if config.webapp.image:
+    image = config.webapp.image
+else:
+    image = Image(
+        "webapp",
+        ImageArgs(
+            context="app/webapp",
+            registry=config.registry.address,
+            tag=config.environment,
+            version=config.webapp.version,
+            base_image=config.build.base_image,
+            build_image=config.build.build_image,
+            platforms=config.build.platforms,
+            builder=config.build.builder,
+            builder_name=config.build.builder_name,
+            cache=config.build.cache,
+            ca_certificates=config.build.ca_certificates,
+            credentials=credentials,
+        ),
+    ).ref
+if isinstance(config.monitoring, settings.PrometheusOperator):
+    scraper = Peer(namespace=config.monitoring.namespace)
+else:
+    scraper = Peer(pods=labels.selector("prometheus"))
+scaling = config.webapp.autoscaling
 webapp = WebService(
     "webapp",
     WebServiceArgs(
-        namespace=cluster.namespace,
+        namespace=namespace,
         labels=labels,
-        image=webapp_image.ref,
-        environment=config.environment,
+        image=image,
         replicas=config.webapp.replicas,
+        autoscaling=Autoscaling(**scaling.model_dump()) if scaling else None,
         port=config.webapp.port,
         metrics_port=config.webapp.metrics_port,
         service_port=config.webapp.service_port,
         service_type=config.webapp.service_type,
+        source_ranges=config.webapp.source_ranges,
+        scraped_by=scraper,
         timeout_seconds=config.webapp.timeout_seconds,
-        resources=Resources(**config.webapp.resources.model_dump()),
+        resources=config.webapp.resources.of_pod(),
         log_level=config.webapp.log_level,
         config=config.webapp.config,
+        secrets={
+            name: pulumi.Output.secret(secret.get_secret_value()) for name, secret in config.webapp_secrets.items()
+        },
         pull_secrets=pull_secrets,
     ),
     in_cluster,
@@ -98,13 +131,15 @@ match config.monitoring:
         prometheus = Prometheus(
             "prometheus",
             PrometheusArgs(
-                namespace=cluster.namespace,
+                namespace=namespace,
                 labels=labels,
                 image=server.image,
                 targets=[webapp.scrape_target],
                 scrape_interval_seconds=server.scrape_interval_seconds,
                 retention=server.retention,
                 service_type=server.service_type,
+                source_ranges=server.source_ranges,
+                api_server=server.api_server,
                 pull_secrets=pull_secrets,
             ),
             in_cluster,
@@ -114,7 +149,7 @@ match config.monitoring:
         Monitoring(
             "monitoring",
             MonitoringArgs(
-                namespace=cluster.namespace,
+                namespace=namespace,
                 labels=labels,
                 targets=[webapp.scrape_target],
                 scrape_interval_seconds=operator.scrape_interval_seconds,
@@ -124,5 +159,5 @@ match config.monitoring:
         )
 
 pulumi.export("url", webapp.url)
-pulumi.export("image", webapp_image.ref)
-pulumi.export("namespace", cluster.namespace)
+pulumi.export("image", image)
+pulumi.export("namespace", namespace)

@@ -10,7 +10,7 @@ It decides nothing: which components there are, and what they get, stands in `__
 
 import difflib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,13 +30,14 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 import config_schema
-from components import checks
+from components import checks, network, prometheus, quota, resources, web_service
 from components.exposure import ServiceType
 from components.image import Builder, Platform, check_docker_builder
-from components.web_service import RESERVED
+from components.quota import Demand
 
 PASSWORD = "registryPassword"  # noqa: S105 - the key, not a password
-"""The one key that may, and must, hold a secret."""
+SECRETS = (PASSWORD, "webappSecrets")
+"""The keys that may hold secrets, and must not hold anything else."""
 
 
 class SettingsError(pulumi.RunError):
@@ -46,6 +47,47 @@ class SettingsError(pulumi.RunError):
 def _limits(text: str) -> Any:
     """Keep the words for what a value may be; error messages and the reference in README.md use them."""
     return Field(json_schema_extra={"limits": text})
+
+
+@dataclass(frozen=True)
+class _Pins:
+    """What is known beside an image's name: digests by tagged name, and whether a tag will do without one."""
+
+    digests: Mapping[str, str]
+    tags_will_do: bool
+
+
+def _one_image(value: str, info: ValidationInfo) -> str:
+    """Return the image by its digest where `imageLock` has that; refuse one that can be another tomorrow."""
+    checks.image(value)
+    pins = info.context
+    if not isinstance(pins, _Pins) or "@" in value:
+        return value
+    if value in pins.digests:
+        return f"{value}@{pins.digests[value]}"
+    if pins.tags_will_do:
+        return value
+    raise ValueError(
+        f"must have a digest (…@sha256:…), because a tag can be another image tomorrow, found {value!r}; "
+        "or list it in imageLock; or, where nothing depends on the stack, set allowMutableTags"
+    )
+
+
+def _lock(value: str) -> str:
+    if value:
+        _digests(value)
+    return value
+
+
+def _digests(path: str) -> Mapping[str, str]:
+    """Return what the file `path` says; raises `ValueError` when it says nothing of the kind."""
+    try:
+        found: dict[str, str] = json.loads(Path(path).read_text(encoding="utf-8"))
+        for name, digest in found.items():
+            checks.pinned_image(f"{name}@{digest}")
+    except (AttributeError, OSError, ValueError) as error:
+        raise ValueError(f"must be {_LOCK}, found {path!r} ({error})") from error
+    return found
 
 
 def _quantity(value: str) -> str:
@@ -63,13 +105,17 @@ def _readable_certificates(value: str) -> str:
     raise ValueError(f"must be {_CERTIFICATES}, found {value!r}")
 
 
+_LOCK = "the path of a readable JSON file with an object of digests (sha256:…) by tagged image"
 _CERTIFICATES = "the absolute path of a readable file with certificates in PEM"
 _RELEASE = "1 to 128 letters, digits, dots, hyphens, underscores or plus signs"
 _DURATION = "a whole number with a unit (s, m, h, d, w, y), such as 12h or 1d"
 
 DnsLabel = Annotated[str, AfterValidator(checks.dns_label), _limits(checks.DNS_LABEL)]
 EnvName = Annotated[str, AfterValidator(checks.env_name), _limits(checks.ENV_NAME)]
-ImageReference = Annotated[str, AfterValidator(checks.image), _limits(checks.IMAGE)]
+ImageReference = Annotated[str, AfterValidator(_one_image), _limits(checks.IMAGE)]
+PinnedImage = Annotated[str, AfterValidator(checks.pinned_image), _limits(checks.PINNED)]
+Networks = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(checks.networks), _limits(checks.NETWORKS)]
+SecretName = Annotated[str, AfterValidator(checks.secret_name), _limits(checks.SECRET_NAME)]
 Quantity = Annotated[str, AfterValidator(_quantity), _limits(checks.QUANTITY)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 UnprivilegedPort = Annotated[int, Field(ge=1024, le=65535)]
@@ -95,6 +141,9 @@ class Cluster(_Keys):
     ]
     kubeconfig: str | None = Field(
         default=None, description="Path of the kubeconfig; default: `KUBECONFIG`, `~/.kube/config`."
+    )
+    render_to: str | None = Field(
+        default=None, min_length=1, description="Folder to write manifests to, instead of deploying; see `make render`."
     )
     namespace: DnsLabel = Field(description="Namespace of the stack; made and destroyed with it.")
 
@@ -154,14 +203,31 @@ class Resources(_Keys):
     memory_request: Quantity = Field(
         default="96Mi", description="Memory that is kept for a pod; not above `memoryLimit`."
     )
+    ephemeral_storage_limit: Quantity = Field(default="256Mi", description="Disk above which a pod is evicted.")
+    ephemeral_storage_request: Quantity = Field(
+        default="32Mi", description="Disk that is kept for a pod; not above `ephemeralStorageLimit`."
+    )
 
-    @field_validator("cpu_request", "memory_request")
+    @field_validator("cpu_request", "memory_request", "ephemeral_storage_request")
     @classmethod
     def _within_limit(cls, value: str, info: ValidationInfo) -> str:
         limit = info.data.get((info.field_name or "").replace("request", "limit"))
         if limit is not None:
             checks.within(value, limit)
         return value
+
+    def of_pod(self) -> resources.Resources:
+        """Return them as components take them."""
+        return resources.Resources(**self.model_dump())
+
+
+class Autoscaling(_Keys):
+    """`autoscaling`: how far the number of pods may grow."""
+
+    max_replicas: int = Field(ge=2, le=100, description="The most pods; above `replicas`, which are then the fewest.")
+    cpu_percent: int = Field(
+        default=70, ge=1, le=100, description="Average share of the CPU asked for, above which pods are added."
+    )
 
 
 class WebService(_Keys):
@@ -170,13 +236,18 @@ class WebService(_Keys):
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,128}$"), _limits(_RELEASE)] = Field(
         default="dev", description="Release that the service shows as its own."
     )
+    image: PinnedImage | None = Field(
+        default=None, description="Image to run instead of building one; `make rollback` sets it."
+    )
     replicas: int = Field(default=3, ge=1, le=100, description="Pods.")
+    autoscaling: Autoscaling | None = None
     port: UnprivilegedPort = Field(default=8080, description="Port of the container.")
     metrics_port: UnprivilegedPort = Field(
         default=9102, description="Port of the container for metrics; another than `port`."
     )
     service_port: Port = Field(default=80, description="Port of the Service.")
     service_type: ServiceType = Field(default="ClusterIP", description="How the Service is reached.")
+    source_ranges: Networks = Field(default=network.ANYWHERE, description="Networks that may reach the Service.")
     timeout_seconds: int = Field(
         default=120, ge=10, le=3600, description="Time in which the pods must be ready, else the update has failed."
     )
@@ -185,6 +256,17 @@ class WebService(_Keys):
         default="info", description="Least severe level logged."
     )
     config: dict[EnvName, str] = Field(default={}, description="Further environment variables; not for secrets.")
+
+    @field_validator("autoscaling")
+    @classmethod
+    def _above_replicas(cls, value: Autoscaling | None, info: ValidationInfo) -> Autoscaling | None:
+        replicas = info.data.get("replicas")
+        if value and replicas and value.max_replicas <= replicas:
+            raise ValueError(
+                f"must have maxReplicas above replicas ({replicas}), found {value.max_replicas}; "
+                "for a fixed number of pods leave autoscaling out"
+            )
+        return value
 
     @field_validator("metrics_port")
     @classmethod
@@ -196,7 +278,7 @@ class WebService(_Keys):
     @field_validator("config")
     @classmethod
     def _not_reserved(cls, value: dict[str, str]) -> dict[str, str]:
-        checks.environment(value, RESERVED)
+        checks.environment(value, web_service.RESERVED)
         return value
 
 
@@ -210,6 +292,8 @@ class PrometheusServer(_Keys):
     )
     scrape_interval_seconds: ScrapeInterval = Field(default=5, description="Time between two scrapes.")
     service_type: ServiceType = Field(default="ClusterIP", description="How the server is reached.")
+    source_ranges: Networks = Field(default=network.ANYWHERE, description="Networks that may reach the server.")
+    api_server: Networks = Field(description="Networks of the API server, which the server asks what there is.")
 
 
 class PrometheusOperator(_Keys):
@@ -219,13 +303,28 @@ class PrometheusOperator(_Keys):
     labels: Annotated[dict[str, str], AfterValidator(checks.labels), _limits("an object of Kubernetes labels")] = Field(
         default={}, description="Labels that the cluster's Prometheus selects ServiceMonitors by."
     )
+    namespace: DnsLabel = Field(default="monitoring", description="Namespace of that Prometheus, which may scrape.")
     scrape_interval_seconds: ScrapeInterval = Field(default=15, description="Time between two scrapes.")
+
+
+class Quota(_Keys):
+    """`quota`: the most that the namespace's pods may ask for together."""
+
+    pods: int = Field(default=50, ge=1, le=10000, description="Pods of the namespace, at most.")
+    cpu: Quantity = Field(default="4", description="CPU that they may ask for together.")
+    memory: Quantity = Field(default="8Gi", description="Memory that they may ask for together.")
+    ephemeral_storage: Quantity = Field(default="8Gi", description="Disk that they may ask for together.")
+
+    def of_namespace(self) -> quota.Quota:
+        """Return it as components take it."""
+        return quota.Quota(**self.model_dump())
 
 
 class Settings(_Keys):
     """All keys of a stack."""
 
     environment: DnsLabel = Field(description="Name of the environment, which people see in labels and pages.")
+    owner: DnsLabel = Field(description="Team to ask about the stack, which people see in labels.")
     cluster: Cluster
     registry: Registry
     registry_password: Annotated[
@@ -233,12 +332,35 @@ class Settings(_Keys):
         Field(default="", description="Password for `registry.username`; a secret."),
         _limits("a secret string"),
     ]
+    image_lock: Annotated[str, AfterValidator(_lock), _limits(_LOCK)] = Field(
+        default="", description="File with the digests of images that are given by tag here; default: none."
+    )
+    allow_mutable_tags: bool = Field(
+        default=False, description="Take images by tags without a digest; for stacks that nothing depends on."
+    )
     build: Build
     webapp: WebService
+    webapp_secrets: dict[SecretName, Annotated[SecretStr, _limits("a secret string")]] = Field(
+        default={}, description="What the pods find as files in /run/secrets/app, by name; all secrets."
+    )
     monitoring: PrometheusServer | PrometheusOperator = Field(
         discriminator="kind",
         description="Who scrapes: a server of the stack's own, or the cluster's Prometheus Operator.",
     )
+
+    quota: Quota = Quota()
+
+    @field_validator("quota")
+    @classmethod
+    def _has_room(cls, value: Quota, info: ValidationInfo) -> Quota:
+        if "webapp" in info.data and "monitoring" in info.data:
+            value.of_namespace().check(_demands(info.data["webapp"], info.data["monitoring"]))
+        return value
+
+    @property
+    def demands(self) -> Sequence[Demand]:
+        """What each workload asks the namespace's quota for, at most."""
+        return _demands(self.webapp, self.monitoring)
 
     @field_validator("registry_password")
     @classmethod
@@ -249,6 +371,14 @@ class Settings(_Keys):
         if registry and not registry.username and value.get_secret_value():
             raise ValueError("must not be set, because registry.username is not; or set that")
         return value
+
+
+def _demands(webapp: WebService, monitoring: PrometheusServer | PrometheusOperator) -> Sequence[Demand]:
+    most = webapp.autoscaling.max_replicas if webapp.autoscaling else webapp.replicas
+    found = [web_service.demand("webapp", most, webapp.resources.of_pod())]
+    if isinstance(monitoring, PrometheusServer):
+        found.append(prometheus.demand("prometheus"))
+    return found
 
 
 def load() -> Settings:
@@ -275,15 +405,16 @@ def parse(raw: Mapping[str, str], *, secrets: Collection[str], prefix: str = "")
     """
     settings = None
     problems = list(_misplaced_secrets(raw, secrets))
+    values = {key: _decoded(key, text) for key, text in raw.items()}
     try:
         # From JSON rather than from Python values, as only then may an array become a tuple although types are strict.
-        settings = Settings.model_validate_json(json.dumps({key: _decoded(key, text) for key, text in raw.items()}))
+        settings = Settings.model_validate_json(json.dumps(values), context=_pins(values))
     except ValidationError as error:
         problems += _problems(error, secrets)
     if settings and not problems:
         return settings
     first = problems[0].path
-    secret = "--secret " if first == PASSWORD else ""
+    secret = "--secret " if first.partition(".")[0] in SECRETS else ""
     places = "1 place" if len(problems) == 1 else f"{len(problems)} places"
     raise SettingsError(
         "\n".join(
@@ -315,10 +446,20 @@ def _decoded(key: str, text: str) -> Any:
 
 
 def _misplaced_secrets(raw: Mapping[str, str], secrets: Collection[str]) -> Iterator[_Problem]:
-    if raw.get(PASSWORD) and PASSWORD not in secrets:
-        yield _Problem(PASSWORD, "must be encrypted, found plain text")
-    for key in sorted(set(secrets) - {PASSWORD}):
-        yield _Problem(key, f"must not hold a secret, which it would not keep; only {PASSWORD} does")
+    for key in SECRETS:
+        if raw.get(key) not in (None, "", "{}") and key not in secrets:
+            yield _Problem(key, "must be encrypted, found plain text")
+    for key in sorted(set(secrets) - set(SECRETS)):
+        yield _Problem(key, f"must not hold a secret, which it would not keep; only {' and '.join(SECRETS)} do")
+
+
+def _pins(values: Mapping[str, Any]) -> _Pins:
+    """Return what the two keys about images say; one that is wrong is reported by itself, and holds up nothing else."""
+    try:
+        digests = _digests(values["imageLock"]) if values.get("imageLock") else {}
+    except (TypeError, ValueError):
+        return _Pins({}, tags_will_do=True)
+    return _Pins(digests, tags_will_do=values.get("allowMutableTags", False) is not False)
 
 
 def _problems(error: ValidationError, secrets: Collection[str]) -> Iterator[_Problem]:
@@ -345,7 +486,7 @@ def _problems(error: ValidationError, secrets: Collection[str]) -> Iterator[_Pro
                 text = str(one["ctx"]["error"])
             case _:
                 text = f"must be {config_schema.limits(schema, part)}, found {_shortened(one['input'])}"
-        hidden = path.partition(".")[0] in {PASSWORD, *secrets}
+        hidden = path.partition(".")[0].partition("[")[0] in {*SECRETS, *secrets}
         yield _Problem(path, text.partition(", found ")[0] if hidden else text)
 
 

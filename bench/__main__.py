@@ -29,7 +29,10 @@ from tests.e2e.project import Project, eventually
 
 BY_PULUMI = "cloudnative-bench-pulumi"
 BY_HAND = "cloudnative-bench-hand"
-KINDS = "serviceaccounts,configmaps,roles,rolebindings,services,deployments"
+KINDS = (
+    "resourcequotas,limitranges,networkpolicies,serviceaccounts,configmaps,roles,rolebindings,services,deployments,"
+    "poddisruptionbudgets"
+)
 SET_BY_THE_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 
 

@@ -5,8 +5,9 @@ components' args share them, so that a rule is written once. The messages do not
 knows: `field` puts it before them.
 """
 
+import ipaddress
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -18,10 +19,14 @@ _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _QUANTITY = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<suffix>m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 _REGISTRY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}")
 _IMAGE = re.compile(
     r"([^\s:@/]+(:[0-9]+)?/)?[^\s:@]+(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )
+
+_ADDED = len("-secrets-1a2b3c4d")
+"""The longest that a component adds: a suffix of its own, and what Pulumi adds to a name that has to be new."""
 
 _SUFFIXES = {
     "": Decimal(1),
@@ -35,6 +40,9 @@ ENV_NAME = "letters, digits and underscores, not starting with a digit"
 LABEL = "a Kubernetes label"
 QUANTITY = "a positive Kubernetes quantity such as 250m, 0.5, 64Mi or 1Gi"
 REGISTRY = "host[:port][/path] without a scheme, such as registry.example.com:5000/team"
+NETWORKS = "a list of at least 1 network in CIDR notation, such as 10.0.0.0/8 or 192.0.2.7/32"
+PINNED = "an image with a digest, such as registry.example.com/team/webapp@sha256:..."
+SECRET_NAME = "letters, digits, dots, hyphens and underscores, at most 253, as it becomes a file's name"  # noqa: S105
 IMAGE = "an image with a digest or a tag other than latest, such as registry.example.com/base/python:3.11"
 
 
@@ -75,6 +83,45 @@ def image(value: str) -> str:
     if not found or (not found["digest"] and found["tag"] in (None, "latest")):
         raise ValueError(f"must be {IMAGE}, found {value!r}")
     return value
+
+
+def pinned_image(value: str) -> str:
+    """Return `value` if it names one image by its digest."""
+    found = _IMAGE.fullmatch(value)
+    if not found or not found["digest"]:
+        raise ValueError(f"must be {PINNED}, found {value!r}")
+    return value
+
+
+def networks(value: Sequence[str]) -> Sequence[str]:
+    """Return `value` if each item is a network in CIDR notation whose host bits are zero, as the API server asks."""
+    for item in value:
+        try:
+            ipaddress.ip_network(item)
+        except ValueError as error:
+            raise ValueError(f"must be {NETWORKS}, found {item!r} ({error})") from error
+        if "/" not in item:
+            raise ValueError(f"must be {NETWORKS}, found {item!r}")
+    return value
+
+
+def known_port(name: str, ports: Collection[str]) -> None:
+    """Refuse the `name` of a port that is none of `ports`."""
+    if name not in ports:
+        raise ValueError(f"must be a declared port ({', '.join(sorted(ports))}), found {name!r}")
+
+
+def secret_name(value: str) -> str:
+    """Return `value` if it can be a key of a Secret, and so the name of a file in a pod."""
+    return _matching(_SECRET_NAME, value, SECRET_NAME)
+
+
+def component_name(value: str) -> str:
+    """Return `value` if it is a DNS label that leaves room for what the component adds to it for its objects' names."""
+    rule = f"lower-case letters, digits and hyphens, at most {63 - _ADDED}, with a letter or digit at both ends"
+    if len(value) > 63 - _ADDED:
+        raise ValueError(f"must be {rule}, found {value!r} ({len(value)})")
+    return _matching(_DNS_LABEL, value, rule)
 
 
 def quantity(value: str) -> Decimal:

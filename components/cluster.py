@@ -26,6 +26,9 @@ class ClusterArgs:
     kubeconfig: str | None = None
     """Path of the kubeconfig. Default: what `KUBECONFIG` names, else `~/.kube/config`."""
 
+    render_to: str | None = None
+    """Folder that objects are written to as YAML, instead of to a cluster. Default: they are made in the cluster."""
+
     namespace: str
     """Name of the stack's namespace, which is made and destroyed with the stack."""
 
@@ -50,31 +53,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("cloudnative:index:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        # A provider of its own looks which cluster it is. The stack's provider must not: it would be in the state with
-        # the other cluster's address before the check could refuse that, and `pulumi destroy` goes by the state.
-        scout = kubernetes.Provider(
-            f"{name}-scout", context=args.context, kubeconfig=args.kubeconfig, cluster_identifier=name, opts=child
-        )
-        # Kubernetes has no identity of a cluster; the UID of kube-system lives as long as the cluster does.
-        found = Namespace.get(
-            f"{name}-identity", "kube-system", opts=pulumi.ResourceOptions(parent=self, provider=scout)
-        ).metadata.uid
-        recorded = pulumi.Stash(
-            f"{name}-uid",
-            input=found,
-            # Without this the record would show an update each time before the check refuses the other cluster.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
-        ).output
-
-        self.provider = kubernetes.Provider(
-            f"{name}-provider",
-            context=pulumi.Output.all(recorded, found).apply(lambda uids: _checked(args.context, *uids)),
-            kubeconfig=args.kubeconfig,
-            # By default a changed context or address replaces the provider, and with it every object of the stack. A
-            # constant here turns that off; whether it is another cluster, the check knows better.
-            cluster_identifier=name,
-            opts=child,
-        )
+        self.provider = _renderer(name, args.render_to, child) if args.render_to else _connection(name, args, child)
         restricted = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         made = Namespace(
             f"{name}-namespace",
@@ -86,6 +65,40 @@ class Cluster(pulumi.ComponentResource):
         self.namespace = made.metadata.name
 
         self.register_outputs({"namespace": self.namespace})
+
+
+def _renderer(name: str, folder: str, opts: pulumi.ResourceOptions) -> kubernetes.Provider:
+    """Return a provider that needs no cluster and touches none."""
+    return kubernetes.Provider(f"{name}-provider", render_yaml_to_directory=folder, opts=opts)
+
+
+def _connection(name: str, args: ClusterArgs, opts: pulumi.ResourceOptions) -> kubernetes.Provider:
+    """Return a provider that leads to the stack's own cluster, once that has proved to be it."""
+    # A provider of its own looks which cluster it is. The stack's provider must not: it would be in the state with
+    # the other cluster's address before the check could refuse that, and `pulumi destroy` goes by the state.
+    scout = kubernetes.Provider(
+        f"{name}-scout", context=args.context, kubeconfig=args.kubeconfig, cluster_identifier=name, opts=opts
+    )
+    # Kubernetes has no identity of a cluster; the UID of kube-system lives as long as the cluster does.
+    found = Namespace.get(
+        f"{name}-identity", "kube-system", opts=pulumi.ResourceOptions(parent=opts.parent, provider=scout)
+    ).metadata.uid
+    recorded = pulumi.Stash(
+        f"{name}-uid",
+        input=found,
+        # Without this the record would show an update each time before the check refuses the other cluster.
+        opts=pulumi.ResourceOptions(parent=opts.parent, ignore_changes=["input"]),
+    ).output
+
+    return kubernetes.Provider(
+        f"{name}-provider",
+        context=pulumi.Output.all(recorded, found).apply(lambda uids: _checked(args.context, *uids)),
+        kubeconfig=args.kubeconfig,
+        # By default a changed context or address replaces the provider, and with it every object of the stack. A
+        # constant here turns that off; whether it is another cluster, the check knows better.
+        cluster_identifier=name,
+        opts=opts,
+    )
 
 
 def _checked(context: str, recorded: str, found: str) -> str:

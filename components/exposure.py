@@ -1,9 +1,13 @@
-"""How a Service is reached: its type, what to wait for when it is made, and its URL."""
+"""How a Service is reached: its type, from where, what to wait for when it is made, and its URL."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
+from pulumi_kubernetes.core.v1.outputs import ServiceStatus
+
+from components import network
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
 
@@ -19,16 +23,28 @@ def await_annotations(service_type: ServiceType) -> dict[str, str]:
     return {"pulumi.com/skipAwait": "true"}
 
 
+def load_balancer_source_ranges(service_type: ServiceType, ranges: Sequence[str]) -> list[str] | None:
+    """Return what a load balancer is to let through; None is everything, and all that other types can say."""
+    if service_type != "LoadBalancer" or set(network.ANYWHERE) <= set(ranges):
+        return None
+    return list(ranges)
+
+
 def url(service: Service, service_type: ServiceType, port: int) -> pulumi.Output[str]:
     """Return the URL of a Service that speaks HTTP on `port`.
 
-    LoadBalancer: by the address or host name that was given to it. ClusterIP and NodePort: by its name inside the
+    LoadBalancer: by the address or host name that was given to it; where the Service is only rendered, it has none, and
+    the name is one that never resolves (RFC 2606). ClusterIP and NodePort: by its name inside the
     cluster; which nodes a NodePort can be reached at from outside, the Service does not know.
     """
     suffix = "" if port == 80 else f":{port}"
     if service_type == "LoadBalancer":
-        ingress = service.status.load_balancer.ingress[0]
-        return pulumi.Output.all(ingress.ip, ingress.hostname).apply(
-            lambda address: f"http://{address[0] or address[1]}{suffix}"
-        )
+        return service.status.apply(lambda status: f"http://{_address(status)}{suffix}")
     return service.metadata.apply(lambda metadata: f"http://{metadata.name}.{metadata.namespace}.svc{suffix}")
+
+
+def _address(status: ServiceStatus | None) -> str:
+    if status is None or not status.load_balancer or not status.load_balancer.ingress:
+        return "load-balancer.invalid"
+    first = status.load_balancer.ingress[0]
+    return str(first.ip or first.hostname)

@@ -1,4 +1,4 @@
-"""The recommended `app.kubernetes.io/*` labels, from one place.
+"""The recommended `app.kubernetes.io/*` labels, and who owns an object in which environment, from one place.
 
 Source of the keys and their meaning: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/.
 `version` is left out on purpose: as a label it would change objects, and roll pods, that did not change otherwise, and
@@ -23,6 +23,12 @@ class Labels:
     instance: str
     """This installation of the system, such as `cloudnative-dev`."""
 
+    owner: str
+    """Team to ask about it; label `owner`."""
+
+    environment: str
+    """Environment it belongs to; label `environment`, which people read and policies go by."""
+
     def __post_init__(self) -> None:
         """Refuse values that are no labels."""
         checks.labels(self.of("name", "component"))
@@ -34,6 +40,8 @@ class Labels:
             f"{_PREFIX}/component": component,
             f"{_PREFIX}/part-of": self.part_of,
             f"{_PREFIX}/managed-by": "pulumi",
+            "owner": self.owner,
+            "environment": self.environment,
         }
 
     def selector(self, name: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""How much CPU and memory a container asks for, and how much it may take at most."""
+"""How much CPU, memory and disk a container asks for, and how much it may take at most."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +16,23 @@ class Resources:
     cpu_limit: str
     memory_request: str
     memory_limit: str
+    ephemeral_storage_request: str
+    ephemeral_storage_limit: str
+    """Disk for logs, for what is written in the container, and for volumes of type emptyDir that are not in memory."""
 
     def __post_init__(self) -> None:
         """Refuse what is no quantity, and requests above their limits."""
-        checks.field("cpu_request", partial(checks.within, limit=self.cpu_limit), self.cpu_request)
-        checks.field("memory_request", partial(checks.within, limit=self.memory_limit), self.memory_request)
+        for name in ("cpu", "memory", "ephemeral_storage"):
+            limit = getattr(self, f"{name}_limit")
+            checks.field(f"{name}_request", partial(checks.within, limit=limit), getattr(self, f"{name}_request"))
 
     def requirements(self) -> ResourceRequirementsArgs:
         """Return them in the form that a container's spec takes."""
-        return ResourceRequirementsArgs(
-            requests={"cpu": self.cpu_request, "memory": self.memory_request},
-            limits={"cpu": self.cpu_limit, "memory": self.memory_limit},
-        )
+        return ResourceRequirementsArgs(requests=self._all("request"), limits=self._all("limit"))
+
+    def _all(self, kind: str) -> dict[str, str]:
+        return {
+            "cpu": getattr(self, f"cpu_{kind}"),
+            "memory": getattr(self, f"memory_{kind}"),
+            "ephemeral-storage": getattr(self, f"ephemeral_storage_{kind}"),
+        }

@@ -4,11 +4,13 @@ Pure functions over the services that the program declares. Both give a target t
 service), so that a query is right with either back end. They hold no rules and no alerts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+from components import checks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,20 @@ class ScrapeTarget:
     selector: Mapping[str, str]
     """Labels that, in the stack's namespace, only that Service has."""
 
+    pods: Mapping[str, str]
+    """Labels that, in the stack's namespace, only the pods behind it have."""
+
+    ports: Collection[str]
+    """Names of the Service's ports."""
+
     port: str
-    """Name of the port."""
+    """Name of the port that serves the metrics, of the Service and of the pods."""
 
     path: str = "/metrics"
+
+    def __post_init__(self) -> None:
+        """Refuse a port that the Service does not have: it would be scraped never, and nobody would be told."""
+        checks.field("port", lambda name: checks.known_port(name, self.ports), self.port)
 
 
 def scrape_config(targets: Sequence[ScrapeTarget], interval_seconds: int) -> str:

@@ -3,9 +3,10 @@
 The contract with what runs in the image, which `app/webapp` keeps: it reads PORT, METRICS_PORT, ENVIRONMENT, LOG_LEVEL,
 POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS; it serves /healthz and /readyz on PORT and /metrics on
 METRICS_PORT; on SIGTERM it fails /readyz, serves on for DRAIN_SECONDS, then finishes what is in flight; it writes to
-nothing but /tmp.
+nothing but /tmp; it finds its secrets as files in /run/secrets/app.
 
-It does not scale, does not restrict the network, and does not scrape.
+Nobody is talked to but the cluster's DNS, and nobody may talk to it but those whom the arguments name. It does not
+scrape.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from pulumi_kubernetes.apps.v1 import (
     DeploymentStrategyArgs,
     RollingUpdateDeploymentArgs,
 )
+from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     ConfigMapEnvSourceArgs,
@@ -34,6 +36,8 @@ from pulumi_kubernetes.core.v1 import (
     ObjectFieldSelectorArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
+    Secret,
+    SecretVolumeSourceArgs,
     Service,
     ServiceAccount,
     ServicePortArgs,
@@ -43,27 +47,24 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components import checks, probes, security
-from components.exposure import ServiceType, await_annotations, url
+from components import availability, checks, network, probes, security
+from components.availability import Autoscaling, Shutdown
+from components.content import named_after
+from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
+from components.network import Flow, Peer
+from components.quota import Demand
 from components.resources import Resources
 from components.scrape_config import ScrapeTarget
 
 USER = 65532
 """User and group that the pods run as; the number that distroless images call `nonroot`."""
 
-PRE_STOP_SECONDS = 5
-"""How long a pod that is to end goes on as if nothing had happened: until no node sends it requests any more."""
-
-DRAIN_SECONDS = 5
-"""How long the app, told to end, still accepts requests: until clients and balancers outside have seen /readyz fail."""
-
-IN_FLIGHT_SECONDS = 20
-"""How long requests may then take to finish."""
-
-GRACE_SECONDS = PRE_STOP_SECONDS + DRAIN_SECONDS + IN_FLIGHT_SECONDS + 5
-"""When the kubelet kills what is still there. Longer than all of the above, so that it has nothing left to kill."""
+SECRETS = "/run/secrets/app"
+"""Folder in which a pod finds each of its secrets as a file."""
 
 RESERVED = frozenset(
     {
@@ -88,10 +89,12 @@ class WebServiceArgs:
     image: pulumi.Input[str]
     """Image by digest."""
 
-    environment: str
-    """What the app shows as its environment."""
-
     replicas: int
+    """Pods; with `autoscaling`, the fewest of them."""
+
+    autoscaling: Autoscaling | None = None
+    """Default: the number of pods is fixed."""
+
     port: int
     """Port that the container serves HTTP on; at least 1024, as the process is not root."""
 
@@ -102,6 +105,12 @@ class WebServiceArgs:
     """Port that the Service has for `port`."""
 
     service_type: ServiceType
+    source_ranges: Sequence[str] = network.ANYWHERE
+    """Networks that may reach the Service, in CIDR notation. Default: all."""
+
+    scraped_by: Peer
+    """Who reads the metrics."""
+
     timeout_seconds: int
     """How long the pods may take to become ready before the update counts as failed."""
 
@@ -110,13 +119,31 @@ class WebServiceArgs:
     config: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables, not secret."""
 
+    secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """What the pods find as files in `SECRETS`, by name. Pass secret Outputs, so that the state encrypts them."""
+
     pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Names of image pull secrets in the namespace. Default: the nodes can pull by themselves."""
+
+    max_unavailable: int = 1
+    """Pods that a node's drain may take away at a time; fewer than there are at least."""
+
+    shutdown: Shutdown = field(default_factory=Shutdown)
 
     def __post_init__(self) -> None:
         """Refuse what the API server, the kubelet or the app would refuse later."""
         if self.replicas < 1:
             raise ValueError(f"replicas must be at least 1, found {self.replicas}; to run nothing, declare nothing")
+        if self.autoscaling and self.autoscaling.max_replicas <= self.replicas:
+            raise ValueError(
+                f"autoscaling.max_replicas must be above replicas, which are the fewest and {self.replicas}, found "
+                f"{self.autoscaling.max_replicas}; for a fixed number leave autoscaling out"
+            )
+        if self.replicas > 1 and not 1 <= self.max_unavailable < self.replicas:
+            raise ValueError(
+                f"max_unavailable must be from 1 to {self.replicas - 1}, one fewer than replicas, found "
+                f"{self.max_unavailable}: a drain would take all pods at once, or never end"
+            )
         for name in ("port", "metrics_port"):
             if not 1024 <= getattr(self, name) <= 65535:
                 raise ValueError(
@@ -125,11 +152,19 @@ class WebServiceArgs:
                 )
         if self.metrics_port == self.port:
             raise ValueError(f"metrics_port must not be port, found {self.port} for both; give metrics their own")
+        checks.field("source_ranges", checks.networks, self.source_ranges)
         checks.field("config", partial(checks.environment, reserved=RESERVED), self.config)
+        for secret in self.secrets:
+            checks.field("secrets", checks.secret_name, secret)
+
+
+def demand(name: str, most: int, resources: Resources) -> Demand:
+    """Return what the service `name` asks for with the `most` pods it may have: in a rollout, all are there twice."""
+    return Demand(name=name, pods=2 * most, resources=resources)
 
 
 class WebService(pulumi.ComponentResource):
-    """ServiceAccount, ConfigMap, Deployment, Service, and a second Service for the metrics port."""
+    """The pods and what they are given, two Services, and what guards them: budget, autoscaler, network policy."""
 
     url: pulumi.Output[str]
     """See `exposure.url`."""
@@ -138,7 +173,7 @@ class WebService(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WebServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the service `name`; the objects have that name too."""
-        super().__init__("cloudnative:index:WebService", checks.dns_label(name), None, opts)
+        super().__init__("cloudnative:index:WebService", checks.component_name(name), None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # Services are not ready before their pods are, pods not before their image is pulled: one limit for all.
         limit = pulumi.CustomTimeouts(create=f"{args.timeout_seconds}s", update=f"{args.timeout_seconds}s")
@@ -146,26 +181,29 @@ class WebService(pulumi.ComponentResource):
         labels = args.labels.of(name, "web")
         selector = args.labels.selector(name)
 
+        metadata = ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels)
         account = ServiceAccount(
             f"{name}-account",
-            metadata=ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels),
+            metadata=metadata,
             # The service does not talk to the API server, so no pod gets a token for it.
             automount_service_account_token=False,
             image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in args.pull_secrets] or None,
             opts=child,
         )
+        variables = _environment(args)
         config = ConfigMap(
             f"{name}-config",
-            # No name of its own: changed content then makes a new object with a new name, which rolls the pods, and the
-            # old pods keep what they were started with.
-            metadata=ObjectMetaArgs(namespace=args.namespace, labels=labels),
-            data=_environment(args),
+            metadata=ObjectMetaArgs(
+                name=named_after(f"{name}-config", variables), namespace=args.namespace, labels=labels
+            ),
+            data=variables,
             opts=child,
         )
-        pod = _pod(name, args, account.metadata.name, config.metadata.name)
+        secrets = _secrets(name, args, labels, child)
+        pod = _pod(name, args, selector, account.metadata.name, config.metadata.name, secrets)
         Deployment(
             f"{name}-deployment",
-            metadata=ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels),
+            metadata=metadata,
             spec=_rollout(args, selector, PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=pod)),
             opts=awaited,
         )
@@ -180,43 +218,83 @@ class WebService(pulumi.ComponentResource):
             spec=ServiceSpecArgs(
                 type=args.service_type,
                 selector=selector,
+                load_balancer_source_ranges=load_balancer_source_ranges(args.service_type, args.source_ranges),
                 ports=[ServicePortArgs(name="http", port=args.service_port, target_port="http")],
             ),
             opts=awaited,
         )
         self.url = url(service, args.service_type, args.service_port)
+        self.scrape_target = _expose_metrics(name, args, selector, child)
 
-        self.scrape_target = ScrapeTarget(
-            name=name, service=f"{name}-metrics", selector=args.labels.of(name, "metrics"), port="metrics"
-        )
-        # Metrics are for those inside the cluster: on the Service above, a load balancer would publish them.
-        Service(
-            f"{name}-metrics",
-            metadata=ObjectMetaArgs(
-                name=self.scrape_target.service,
-                namespace=args.namespace,
-                labels=self.scrape_target.selector,
-                annotations=await_annotations("ClusterIP"),
-            ),
-            spec=ServiceSpecArgs(
-                type="ClusterIP",
-                cluster_ip="None",
-                selector=selector,
-                ports=[ServicePortArgs(name=self.scrape_target.port, port=args.metrics_port, target_port="metrics")],
-            ),
-            opts=child,
-        )
+        flows = [
+            Flow(peer=Peer(addresses=args.source_ranges), ports=["http"]),
+            Flow(peer=args.scraped_by, ports=["metrics"]),
+        ]
+        NetworkPolicy(f"{name}-network", metadata=metadata, spec=network.spec(selector, ingress=flows), opts=child)
+        # For a single pod a budget would either forbid every drain or forbid nothing.
+        if args.replicas > 1:
+            spec = availability.budget(selector, args.max_unavailable)
+            PodDisruptionBudget(f"{name}-budget", metadata=metadata, spec=spec, opts=child)
+        if args.autoscaling:
+            scaling = availability.autoscaler(name, args.replicas, args.autoscaling)
+            HorizontalPodAutoscaler(f"{name}-autoscaler", metadata=metadata, spec=scaling, opts=child)
 
         self.register_outputs({"url": self.url})
+
+
+def _secrets(
+    name: str, args: WebServiceArgs, labels: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str] | None:
+    """Make the Secret, where there is something to keep in it, and return its name."""
+    if not args.secrets:
+        return None
+    secret = Secret(
+        f"{name}-secrets",
+        # No name of its own: changed content then makes a new object with a new name, which rolls the pods.
+        metadata=ObjectMetaArgs(namespace=args.namespace, labels=labels),
+        string_data=args.secrets,
+        opts=opts,
+    )
+    return secret.metadata.name
+
+
+def _expose_metrics(
+    name: str, args: WebServiceArgs, pods: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> ScrapeTarget:
+    """Make the Service for the metrics port, and return what there is to scrape.
+
+    Metrics are for those inside the cluster: on the service's own Service, a load balancer would publish them.
+    """
+    ports = [ServicePortArgs(name="metrics", port=args.metrics_port, target_port="metrics")]
+    target = ScrapeTarget(
+        name=name,
+        service=f"{name}-metrics",
+        selector=args.labels.of(name, "metrics"),
+        pods=pods,
+        ports=[str(port.name) for port in ports],
+        port="metrics",
+    )
+    Service(
+        f"{name}-metrics",
+        metadata=ObjectMetaArgs(
+            name=target.service,
+            namespace=args.namespace,
+            labels=target.selector,
+            annotations=await_annotations("ClusterIP"),
+        ),
+        spec=ServiceSpecArgs(type="ClusterIP", cluster_ip="None", selector=pods, ports=ports),
+        opts=opts,
+    )
+    return target
 
 
 def _environment(args: WebServiceArgs) -> dict[str, str]:
     """Return the variables that are the same for all pods."""
     return {
         **args.config,
-        "DRAIN_SECONDS": str(DRAIN_SECONDS),
-        "ENVIRONMENT": args.environment,
-        "GRACEFUL_TIMEOUT_SECONDS": str(IN_FLIGHT_SECONDS),
+        "DRAIN_SECONDS": str(args.shutdown.drain_seconds),
+        "ENVIRONMENT": args.labels.environment,
+        "GRACEFUL_TIMEOUT_SECONDS": str(args.shutdown.in_flight_seconds),
         "LOG_LEVEL": args.log_level,
         "METRICS_PORT": str(args.metrics_port),
         "PORT": str(args.port),
@@ -226,9 +304,10 @@ def _environment(args: WebServiceArgs) -> dict[str, str]:
 def _rollout(args: WebServiceArgs, selector: Mapping[str, str], template: PodTemplateSpecArgs) -> DeploymentSpecArgs:
     """Return how many pods there are, and how new ones take over from old ones."""
     return DeploymentSpecArgs(
-        replicas=args.replicas,
+        # Beside an autoscaler a number here would undo what it did, at every update.
+        replicas=None if args.autoscaling else args.replicas,
         progress_deadline_seconds=args.timeout_seconds,
-        revision_history_limit=3,
+        revision_history_limit=10,
         selector=LabelSelectorArgs(match_labels=selector),
         strategy=DeploymentStrategyArgs(
             type="RollingUpdate",
@@ -241,44 +320,65 @@ def _rollout(args: WebServiceArgs, selector: Mapping[str, str], template: PodTem
     )
 
 
-def _pod(name: str, args: WebServiceArgs, account: pulumi.Input[str], config: pulumi.Input[str]) -> PodSpecArgs:
-    """Return the pod: one hardened container, and a place for its temporary files."""
+def _pod(  # noqa: PLR0913, PLR0917 - what the component made before
+    name: str,
+    args: WebServiceArgs,
+    selector: Mapping[str, str],
+    account: pulumi.Input[str],
+    config: pulumi.Input[str],
+    secrets: pulumi.Input[str] | None,
+) -> PodSpecArgs:
+    """Return the pod: one hardened container, its secrets, and a place for its temporary files."""
+    # In memory, as what the workers count goes through memory-mapped files there at each request.
+    volumes = [VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"))]
+    mounts = [VolumeMountArgs(name="tmp", mount_path="/tmp")]  # noqa: S108 - the pod's own
+    if secrets:
+        readable = SecretVolumeSourceArgs(secret_name=secrets, default_mode=0o440)
+        volumes.append(VolumeArgs(name="secrets", secret=readable))
+        mounts.append(VolumeMountArgs(name="secrets", mount_path=SECRETS, read_only=True))
     return PodSpecArgs(
         service_account_name=account,
         automount_service_account_token=False,
         # A variable for each Service of the namespace would be an undeclared input of the app.
         enable_service_links=False,
-        termination_grace_period_seconds=GRACE_SECONDS,
+        termination_grace_period_seconds=args.shutdown.grace_seconds,
         security_context=security.of_pod(USER),
-        containers=[
-            ContainerArgs(
-                name=name,
-                image=args.image,
-                ports=[
-                    ContainerPortArgs(name="http", container_port=args.port),
-                    ContainerPortArgs(name="metrics", container_port=args.metrics_port),
-                ],
-                env=[
-                    EnvVarArgs(
-                        name="POD_NAME",
-                        value_from=EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name")),
-                    )
-                ],
-                env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=config))],
-                resources=args.resources.requirements(),
-                security_context=security.of_container(),
-                # Until it has started: asked every second, so that a rollout does not wait for the next question, and
-                # not restarted before a minute, so that a slow node is given its time.
-                startup_probe=probes.http("/healthz", period_seconds=1, failure_threshold=60),
-                # Then: out of the Service after 6 s of saying no, restarted after 30 s of not answering at all.
-                readiness_probe=probes.http("/readyz", period_seconds=2, failure_threshold=3),
-                liveness_probe=probes.http("/healthz", period_seconds=10, failure_threshold=3),
-                lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=PRE_STOP_SECONDS))),
-                # What a container that fails said last then stands in its status, and so in the error of `pulumi up`.
-                termination_message_policy="FallbackToLogsOnError",
-                volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp")],  # noqa: S108 - the pod's own
+        topology_spread_constraints=availability.spread(selector),
+        containers=[_container(name, args, config, mounts)],
+        volumes=volumes,
+    )
+
+
+def _container(
+    name: str, args: WebServiceArgs, config: pulumi.Input[str], mounts: Sequence[VolumeMountArgs]
+) -> ContainerArgs:
+    """Return the container: two ports, three probes, and no right to anything."""
+    ports = {"http": args.port, "metrics": args.metrics_port}
+    return ContainerArgs(
+        name=name,
+        image=args.image,
+        # A digest never changes its content, so what a node has it need not ask for again.
+        image_pull_policy="IfNotPresent",
+        ports=[ContainerPortArgs(name=port, container_port=number) for port, number in ports.items()],
+        env=[
+            EnvVarArgs(
+                name="POD_NAME",
+                value_from=EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name")),
             )
         ],
-        # In memory, as what the workers count goes through memory-mapped files there at each request.
-        volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"))],
+        env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=config))],
+        resources=args.resources.requirements(),
+        security_context=security.of_container(),
+        # Until it has started: asked every second, so that a rollout does not wait for the next question, and not
+        # restarted before a minute, so that a slow node is given its time.
+        startup_probe=probes.http("/healthz", port="http", of=ports, period_seconds=1, failure_threshold=60),
+        # Then: out of the Service after 6 s of saying no, restarted after 30 s of not answering at all.
+        readiness_probe=probes.http("/readyz", port="http", of=ports, period_seconds=2, failure_threshold=3),
+        liveness_probe=probes.http("/healthz", port="http", of=ports, period_seconds=10, failure_threshold=3),
+        lifecycle=LifecycleArgs(
+            pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=args.shutdown.pre_stop_seconds))
+        ),
+        # What a container that fails said last then stands in its status, and so in the error of `pulumi up`.
+        termination_message_policy="FallbackToLogsOnError",
+        volume_mounts=mounts,
     )

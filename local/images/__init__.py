@@ -23,6 +23,9 @@ from local.toolchain import Toolchain
 SUITE = "bookworm"
 FOLDER = Path(__file__).parent
 PUSHED = STATE / "images.json"
+LOCK = STATE / "image-lock.json"
+"""Digests by tagged image, in the form that the stacks' key `imageLock` takes."""
+
 CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt'
 
 
@@ -137,13 +140,17 @@ def ensure(tools: Toolchain) -> None:
             _build(image, tools)
         pushed[image.name] = digest
         PUSHED.write_text(json.dumps(pushed, indent=2))
+    lock = {f"{NETWORK.registry}/{image.name}:{image.tag}": _in_registry(image) for image in images(tools)}
+    LOCK.write_text(json.dumps(lock, indent=2))
     shutil.rmtree(CACHE / "rootfs", ignore_errors=True)
 
 
-def _in_registry(image: Image) -> bool:
+def _in_registry(image: Image) -> str | None:
+    """Return the digest that the image has in the registry, or None when it is not there."""
     url = f"http://{NETWORK.registry}/v2/{image.name}/manifests/{image.tag}"
     accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
-    return httpx.head(url, headers={"Accept": accept}, trust_env=False).is_success
+    answer = httpx.head(url, headers={"Accept": accept}, trust_env=False)
+    return answer.headers["Docker-Content-Digest"] if answer.is_success else None
 
 
 def _build(image: Image, tools: Toolchain) -> None:

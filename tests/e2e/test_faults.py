@@ -197,7 +197,10 @@ def _timed_failure(project: Project) -> str:
 
 def _versions(project: Project) -> dict[str, str]:
     """Return the version of every object that the stack declares in its namespace."""
-    kinds = "configmaps,deployments,roles,rolebindings,services,serviceaccounts"
+    kinds = (
+        "configmaps,deployments,limitranges,networkpolicies,poddisruptionbudgets,resourcequotas,roles,rolebindings,"
+        "services,serviceaccounts"
+    )
     items = project.kubectl("get", kinds, "--selector=app.kubernetes.io/managed-by=pulumi")["items"]
     return {
         # A Deployment's resource version moves with its pods; its generation only with what was asked for.

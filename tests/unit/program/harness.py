@@ -21,11 +21,14 @@ from pulumi.runtime import test as in_pulumi_runtime
 from pulumi.runtime.settings import get_root_resource, set_root_resource
 from pulumi.runtime.stack import Stack
 
+from components.labels import Labels
+
 ROOT = Path(__file__).parents[3]
 PROJECT = "cloudnative"
 UID = "6f1c7f0e-0000-4000-8000-00000000cafe"
 DIGEST = "sha256:" + "d1" * 32
 ADDRESS = "192.0.2.7"
+LABELS = Labels(part_of=PROJECT, instance=f"{PROJECT}-dev", owner="platform", environment="dev")
 
 # A program that fails leaves futures that nobody awaits, and asyncio would print each; Pulumi's executor does this too.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -247,6 +250,14 @@ def run_stack(stack: str, overrides: Mapping[str, Any] | None = None, **options:
         merged = {**json.loads(config[f"{PROJECT}:{key}"]), **value} if isinstance(value, dict) else value
         config[f"{PROJECT}:{key}"] = encoded(merged)
     return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config=config, **options)
+
+
+def image_lock(folder: Path) -> dict[str, str]:
+    """Return the key `imageLock`, with a digest for each image that a stack's YAML gives by tag."""
+    file = folder / "image-lock.json"
+    names = ("python:3.11", "python-build:3.11", "prometheus:3.14")
+    file.write_text(json.dumps({f"10.90.0.1:5000/base/{name}": DIGEST for name in names}))
+    return {"imageLock": str(file)}
 
 
 def stack_config(stack: str) -> dict[str, str]:

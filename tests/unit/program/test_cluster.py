@@ -4,11 +4,9 @@ import pulumi
 import pytest
 
 from components.cluster import Cluster, ClusterArgs
-from components.labels import Labels
-from tests.unit.program.harness import UID, Cloud, Run, run
+from tests.unit.program.harness import LABELS, UID, Cloud, Run, run
 
 PROVIDERS = ("cluster-scout", "cluster-provider")
-LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
 
 
 def cluster(context: str = "cloudnative", kubeconfig: str | None = None, cloud: Cloud | None = None) -> Run:

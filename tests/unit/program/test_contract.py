@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.program.harness import PROJECT, Registered, Run, run_stack
+from components import checks
+from tests.unit.program.harness import PROJECT, Registered, Run, image_lock, plain_texts, run_stack
 
 STACKS = ("dev", "staging", "prod")
 LABELS = ("name", "instance", "component", "part-of", "managed-by")
@@ -22,8 +24,10 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "build": {"caCertificates": str(certificates)},
         "registry": {"username": "ci"},  # so that the credentials' objects are among those looked at
         "registryPassword": "hush",
+        "webappSecrets": {"token": "whisper"},
     }
-    return run_stack(request.param, overrides, secrets=[f"{PROJECT}:registryPassword"])
+    secrets = [f"{PROJECT}:{key}" for key in ("registryPassword", "webappSecrets")]
+    return run_stack(request.param, {**overrides, **image_lock(tmp_path_factory.mktemp("lock"))}, secrets=secrets)
 
 
 @pytest.fixture
@@ -65,6 +69,13 @@ def test_every_object_has_the_recommended_labels(objects: list[Registered]) -> N
     for made in objects:
         labels = made.inputs["metadata"]["labels"]
         assert [key for key in LABELS if not labels.get(f"app.kubernetes.io/{key}")] == [], made.name
+
+
+def test_every_object_says_who_owns_it_and_in_which_environment(stack: Run, objects: list[Registered]) -> None:
+    environment = stack.exports["namespace"].removeprefix(f"{PROJECT}-")
+    for made in objects:
+        labels = made.inputs["metadata"]["labels"]
+        assert (labels["owner"], labels["environment"]) == ("platform", environment), made.name
 
 
 @pytest.mark.parametrize("key", ["instance", "part-of", "managed-by"])
@@ -136,7 +147,75 @@ def test_no_image_can_be_another_tomorrow(objects: list[Registered]) -> None:
     found = [image for made in objects for image in images(made.inputs)]
     assert found
     for image in found:
-        assert re.search(r"@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$", image), image
+        assert re.search(r"@sha256:[0-9a-f]{64}$", image), image
+
+
+def test_every_container_says_when_its_image_is_pulled(containers: list[dict[str, Any]]) -> None:
+    assert {container["imagePullPolicy"] for container in containers} == {"IfNotPresent"}
+
+
+def test_no_secret_is_given_as_a_variable(containers: list[dict[str, Any]]) -> None:
+    for container in containers:
+        sources = json.dumps([container.get("env", []), container.get("envFrom", [])])
+        assert "secretKeyRef" not in sources
+        assert "secretRef" not in sources
+
+
+def selects(policy: Registered, labels: dict[str, str]) -> bool:
+    """Tell whether a NetworkPolicy is about pods with these labels."""
+    wanted: dict[str, str] = policy.inputs["spec"]["podSelector"].get("matchLabels", {})
+    return wanted.items() <= labels.items()
+
+
+def test_every_pod_may_talk_to_nobody_but_whom_a_policy_names(objects: list[Registered]) -> None:
+    policies = [made for made in objects if made.type.endswith(":NetworkPolicy")]
+    closed = [made.inputs["spec"] for made in policies if made.inputs["spec"].keys() <= {"podSelector", "policyTypes"}]
+    assert [(spec["podSelector"], spec["policyTypes"]) for spec in closed] == [({}, ["Ingress", "Egress"])]
+    for made in policies:
+        for rule in made.inputs["spec"].get("ingress", []):
+            assert rule["from"], f"{made.name} lets everybody in"
+            assert rule["ports"], f"{made.name} opens every port"
+        for rule in made.inputs["spec"].get("egress", []):
+            assert rule["to"], f"{made.name} lets out to everybody"
+            assert rule["ports"], f"{made.name} lets out to every port"
+
+
+def test_every_pod_has_flows_of_its_own_by_ports_that_it_has(objects: list[Registered]) -> None:
+    policies = [made for made in objects if made.type.endswith(":NetworkPolicy")]
+    for made in objects:
+        if made.type.endswith(":Deployment"):
+            template = made.inputs["spec"]["template"]
+            own = [
+                one
+                for one in policies
+                if selects(one, template["metadata"]["labels"]) and "ingress" in one.inputs["spec"]
+            ]
+            ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
+            opened = {port["port"] for one in own for rule in one.inputs["spec"]["ingress"] for port in rule["ports"]}
+            assert opened == ports, made.name
+
+
+def test_what_is_published_is_published_to_stated_networks(objects: list[Registered]) -> None:
+    for made in objects:
+        if made.type.endswith(":Service") and made.inputs["spec"]["type"] == "LoadBalancer":
+            assert made.inputs["spec"]["loadBalancerSourceRanges"] == ["10.90.0.254/32"], made.name
+
+
+def test_the_namespaces_quota_has_room_for_a_rollout_of_everything(objects: list[Registered]) -> None:
+    (quota,) = [made for made in objects if made.type.endswith(":ResourceQuota")]
+    hard = quota.inputs["spec"]["hard"]
+    most = {made.name.removesuffix("-autoscaler"): made for made in objects if "Autoscaler" in made.type}
+    pods, cpu = 0, Decimal(0)
+    for made in objects:
+        if made.type.endswith(":Deployment"):
+            spec, scaler = made.inputs["spec"], most.get(made.name.removesuffix("-deployment"))
+            replicas = scaler.inputs["spec"]["maxReplicas"] if scaler else spec["replicas"]
+            times = 1 if spec["strategy"]["type"] == "Recreate" else 2
+            requests = spec["template"]["spec"]["containers"][0]["resources"]["requests"]
+            pods += times * int(replicas)
+            cpu += times * int(replicas) * checks.quantity(requests["cpu"])
+    assert pods <= int(hard["pods"])
+    assert cpu <= checks.quantity(hard["requests.cpu"])
 
 
 def test_every_pod_meets_the_restricted_standard(pods: dict[str, dict[str, Any]]) -> None:
@@ -145,7 +224,7 @@ def test_every_pod_meets_the_restricted_standard(pods: dict[str, dict[str, Any]]
         assert context["runAsNonRoot"] is True
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-        assert all(volume.keys() - {"name"} <= {"configMap", "emptyDir"} for volume in pod["volumes"])
+        assert all(volume.keys() - {"name"} <= {"configMap", "emptyDir", "secret"} for volume in pod["volumes"])
 
 
 def test_every_pod_runs_as_a_number_of_its_own_above_the_hosts_users(pods: dict[str, dict[str, Any]]) -> None:
@@ -166,7 +245,8 @@ def test_every_container_meets_the_restricted_standard(containers: list[dict[str
 
 def test_every_container_has_requests_and_limits(containers: list[dict[str, Any]]) -> None:
     for container in containers:
-        assert container["resources"]["requests"].keys() == container["resources"]["limits"].keys() == {"cpu", "memory"}
+        for kind in ("requests", "limits"):
+            assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
 
 
 def test_every_container_has_three_probes_of_ports_that_it_has(containers: list[dict[str, Any]]) -> None:
@@ -198,6 +278,7 @@ def test_what_pods_refer_to_is_declared(stack: Run, objects: list[Registered], p
     for pod in pods.values():
         references = {("ServiceAccount", pod["serviceAccountName"])}
         references |= {("ConfigMap", volume["configMap"]["name"]) for volume in pod["volumes"] if "configMap" in volume}
+        references |= {("Secret", volume["secret"]["secretName"]) for volume in pod["volumes"] if "secret" in volume}
         for container in pod["containers"]:
             references |= {("ConfigMap", source["configMapRef"]["name"]) for source in container.get("envFrom", [])}
         assert references <= made
@@ -211,9 +292,14 @@ def test_what_is_waited_for_has_a_limit_of_its_own(objects: list[Registered]) ->
             assert all(re.fullmatch(r"[0-9]+s", timeout) for timeout in made.timeouts), made.name
 
 
-def test_no_plain_input_holds_the_password(stack: Run) -> None:
-    secrets = [made for made in stack.resources if "hush" in json.dumps(made.wire)]
-    assert {made.type for made in secrets} == {"docker-build:index:Image", "kubernetes:core/v1:Secret"}
+def test_no_plain_input_holds_a_secret(stack: Run) -> None:
+    for hidden, kinds in (
+        ("hush", {"docker-build:index:Image", "kubernetes:core/v1:Secret"}),
+        ("whisper", {"kubernetes:core/v1:Secret"}),
+    ):
+        holders = [made for made in stack.resources if hidden in json.dumps(made.inputs)]
+        assert {made.type for made in holders} == kinds
+        assert not [made.name for made in holders if any(hidden in text for text in plain_texts(made.wire))]
 
 
 def test_the_image_is_built_from_a_directory_that_has_a_dockerfile(stack: Run) -> None:

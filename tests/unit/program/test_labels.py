@@ -1,10 +1,10 @@
 """The labels that everything has."""
 
+from dataclasses import replace
+
 import pytest
 
-from components.labels import Labels
-
-LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
+from tests.unit.program.harness import LABELS
 
 
 def test_the_recommended_labels_say_what_an_object_is_and_belongs_to() -> None:
@@ -14,6 +14,8 @@ def test_the_recommended_labels_say_what_an_object_is_and_belongs_to() -> None:
         "app.kubernetes.io/component": "web",
         "app.kubernetes.io/part-of": "cloudnative",
         "app.kubernetes.io/managed-by": "pulumi",
+        "owner": "platform",
+        "environment": "dev",
     }
 
 
@@ -22,11 +24,12 @@ def test_the_selector_is_a_part_of_the_labels() -> None:
 
 
 def test_the_selector_tells_one_service_and_one_installation_from_another() -> None:
-    other = Labels(part_of="cloudnative", instance="cloudnative-prod")
+    other = replace(LABELS, instance="cloudnative-prod")
     selectors = [LABELS.selector("webapp"), LABELS.selector("prometheus"), other.selector("webapp")]
     assert len({tuple(selector.items()) for selector in selectors}) == 3
 
 
-def test_an_instance_that_is_no_label_is_refused() -> None:
+@pytest.mark.parametrize("name", ["part_of", "instance", "owner", "environment"])
+def test_what_is_no_label_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="must be a Kubernetes label"):
-        Labels(part_of="cloudnative", instance="x" * 64)
+        replace(LABELS, **{name: "x" * 64})

@@ -4,14 +4,26 @@ from typing import Any
 
 import pytest
 
-from components.labels import Labels
 from components.monitoring import Monitoring, MonitoringArgs
 from components.scrape_config import ScrapeTarget, service_monitor_spec
-from tests.unit.program.harness import Registered, run
+from tests.unit.program.harness import LABELS, Registered, run
 
-LABELS = Labels(part_of="cloudnative", instance="cloudnative-prod")
-WEBAPP = ScrapeTarget(name="webapp", service="webapp-metrics", selector=LABELS.of("webapp", "metrics"), port="metrics")
-CATALOG = ScrapeTarget(name="catalog", service="catalog", selector=LABELS.of("catalog", "metrics"), port="metrics")
+WEBAPP = ScrapeTarget(
+    name="webapp",
+    service="webapp-metrics",
+    selector=LABELS.of("webapp", "metrics"),
+    pods=LABELS.selector("webapp"),
+    ports=["metrics"],
+    port="metrics",
+)
+CATALOG = ScrapeTarget(
+    name="catalog",
+    service="catalog",
+    selector=LABELS.of("catalog", "metrics"),
+    pods=LABELS.selector("catalog"),
+    ports=["metrics"],
+    port="metrics",
+)
 
 
 def args(**changes: Any) -> MonitoringArgs:

@@ -6,13 +6,18 @@ import pulumi
 import pytest
 import yaml
 
-from components.labels import Labels
 from components.prometheus import Prometheus, PrometheusArgs
 from components.scrape_config import ScrapeTarget
-from tests.unit.program.harness import ADDRESS, Run, run
+from tests.unit.program.harness import ADDRESS, LABELS, Run, run
 
-LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
-TARGET = ScrapeTarget(name="webapp", service="webapp-metrics", selector={"name": "webapp"}, port="metrics")
+TARGET = ScrapeTarget(
+    name="webapp",
+    service="webapp-metrics",
+    selector={"name": "webapp"},
+    pods={"name": "webapp"},
+    ports=["metrics"],
+    port="metrics",
+)
 
 
 def args(**changes: Any) -> PrometheusArgs:
@@ -25,6 +30,7 @@ def args(**changes: Any) -> PrometheusArgs:
             "scrape_interval_seconds": 5,
             "retention": "1d",
             "service_type": "LoadBalancer",
+            "api_server": ["10.90.0.1/32"],
             **changes,
         }
     )
@@ -52,13 +58,14 @@ def test_it_reads_the_configuration_that_is_rendered_from_the_targets(prometheus
     config = yaml.safe_load(prometheus.one("ConfigMap").inputs["data"]["prometheus.yml"])
     assert [job["job_name"] for job in config["scrape_configs"]] == ["webapp"]
     volume = next(volume for volume in pod["volumes"] if volume["name"] == "config")
-    assert volume["configMap"] == {"name": "prometheus-config-1a2b3c4d"}
+    assert volume["configMap"] == {"name": prometheus.one("ConfigMap").inputs["metadata"]["name"]}
     mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "config")
     assert f"--config.file={mount['mountPath']}/prometheus.yml" in pod["containers"][0]["args"]
 
 
 def test_a_changed_configuration_rolls_the_server(prometheus: Run) -> None:
-    assert "name" not in prometheus.one("ConfigMap").inputs["metadata"]
+    names = {run.one("ConfigMap").inputs["metadata"]["name"] for run in (prometheus, server(scrape_interval_seconds=6))}
+    assert len(names) == 2
 
 
 def test_its_rights_are_to_look_up_the_pods_of_its_own_namespace_and_no_more(prometheus: Run) -> None:
@@ -77,6 +84,15 @@ def test_the_rights_are_bound_to_the_servers_account_alone(prometheus: Run, pod:
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": pod["serviceAccountName"], "namespace": "cloudnative-dev"}
     ]
+
+
+def test_it_talks_to_what_it_scrapes_and_to_the_api_server_alone(prometheus: Run) -> None:
+    rules = prometheus.one("NetworkPolicy").inputs["spec"]["egress"]
+    assert [rule["to"] for rule in rules] == [
+        [{"podSelector": {"matchLabels": {"name": "webapp"}}}],
+        [{"ipBlock": {"cidr": "10.90.0.1/32"}}],
+    ]
+    assert [[port["port"] for port in rule["ports"]] for rule in rules] == [["metrics"], [443, 6443]]
 
 
 def test_only_the_servers_pod_gets_a_token(prometheus: Run, pod: dict[str, Any]) -> None:
@@ -130,8 +146,10 @@ def test_pull_secrets_are_given_to_the_service_account() -> None:
     [
         ({"image": "prometheus:latest"}, "image must be an image with a digest or a tag"),
         ({"targets": []}, "targets must name at least one service"),
+        ({"api_server": []}, "api_server must name at least one network"),
+        ({"source_ranges": ["10.0.0.1/8"]}, "source_ranges must be a list of at least 1 network"),
     ],
-    ids=["image", "targets"],
+    ids=["image", "targets", "api_server", "source_ranges"],
 )
 def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -6,9 +6,8 @@ import pulumi
 import pytest
 
 from components.image import Credentials
-from components.labels import Labels
 from components.pull_secret import PullSecret, PullSecretArgs
-from tests.unit.program.harness import Run, plain_texts, run
+from tests.unit.program.harness import LABELS, Run, plain_texts, run
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +15,7 @@ def pull_secret() -> Run:
     def declare() -> None:
         args = PullSecretArgs(
             namespace="cloudnative-dev",
-            labels=Labels(part_of="cloudnative", instance="cloudnative-dev"),
+            labels=LABELS,
             registry="ghcr.io/team",
             credentials=Credentials(username="ci", password=pulumi.Output.secret("hush")),
         )

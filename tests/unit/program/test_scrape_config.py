@@ -10,8 +10,23 @@ import yaml
 
 from components.scrape_config import ScrapeTarget, scrape_config, service_monitor_spec
 
-WEBAPP = ScrapeTarget(name="webapp", service="webapp-metrics", selector={"name": "webapp"}, port="metrics")
-CATALOG = ScrapeTarget(name="catalog", service="catalog", selector={"name": "catalog"}, port="http", path="/m")
+WEBAPP = ScrapeTarget(
+    name="webapp",
+    service="webapp-metrics",
+    selector={"name": "webapp"},
+    pods={"name": "webapp"},
+    ports=["metrics"],
+    port="metrics",
+)
+CATALOG = ScrapeTarget(
+    name="catalog",
+    service="catalog",
+    selector={"name": "catalog"},
+    pods={"name": "catalog"},
+    ports=["http"],
+    port="http",
+    path="/m",
+)
 
 
 def jobs(*targets: ScrapeTarget) -> list[dict[str, Any]]:

@@ -10,16 +10,18 @@ import yaml
 
 import settings
 from settings import PrometheusOperator, PrometheusServer, Settings, SettingsError
-from tests.unit.program.harness import PROJECT, ROOT, encoded, run
+from tests.unit.program.harness import DIGEST, PROJECT, ROOT, encoded, run
 
 VALID: dict[str, Any] = {
     "environment": "dev",
+    "owner": "platform",
     "cluster": {"context": "cloudnative", "namespace": "cloudnative-dev"},
     "registry": {"address": "10.90.0.1:5000"},
     "registryPassword": "",
+    "allowMutableTags": True,
     "build": {"baseImage": "10.90.0.1:5000/base/python:3.11", "buildImage": "10.90.0.1:5000/base/python-build:3.11"},
     "webapp": {},
-    "monitoring": {"kind": "prometheus", "image": "10.90.0.1:5000/base/prometheus:3"},
+    "monitoring": {"kind": "prometheus", "image": "10.90.0.1:5000/base/prometheus:3", "apiServer": ["10.90.0.1/32"]},
 }
 OPERATOR = {"kind": "operator"}
 
@@ -87,8 +89,13 @@ def test_one_key_chooses_who_scrapes(chosen: dict[str, Any], kind: type) -> None
 WRONG: list[tuple[str, Any, str]] = [
     ("environment", "", "lower-case letters, digits and hyphens, at most 63"),
     ("environment", "Dev", "lower-case letters, digits and hyphens, at most 63"),
-    ("cluster", "cloudnative", "an object with context, kubeconfig, namespace"),
-    ("cluster", [1], "an object with context, kubeconfig, namespace"),
+    ("owner", "", "lower-case letters, digits and hyphens, at most 63"),
+    ("owner", "Team A", "lower-case letters, digits and hyphens, at most 63"),
+    ("imageLock", "/no/such/file", "the path of a readable JSON file"),
+    ("imageLock", "/etc/hostname", "the path of a readable JSON file"),
+    ("allowMutableTags", "yes", "true or false"),
+    ("cluster", "cloudnative", "an object with context, kubeconfig, renderTo, namespace"),
+    ("cluster", [1], "an object with context, kubeconfig, renderTo, namespace"),
     ("cluster.context", "", "a context of the kubeconfig"),
     ("cluster.context", 1, "a context of the kubeconfig"),
     ("cluster.namespace", "Dev", "lower-case letters, digits and hyphens, at most 63"),
@@ -96,6 +103,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("cluster.namespace", True, "lower-case letters, digits and hyphens, at most 63"),
     ("cluster.kubeconfig", "/no/such/kubeconfig", "the path of a kubeconfig"),
     ("cluster.kubeconfig", {}, "a string"),
+    ("cluster.renderTo", "", "a non-empty string"),
     ("registry", 5000, "an object with address, username"),
     ("registry.address", "http://10.90.0.1:5000", "host[:port][/path] without a scheme"),
     ("registry.address", 5000, "host[:port][/path] without a scheme"),
@@ -117,10 +125,21 @@ WRONG: list[tuple[str, Any, str]] = [
     ("build.caCertificates", "/no/such/file", "the absolute path of a readable file with certificates in PEM"),
     ("build.caCertificates", "/etc/hostname", "the absolute path of a readable file with certificates in PEM"),
     ("build.caCertificates", "/etc", "the absolute path of a readable file with certificates in PEM"),
-    ("webapp", 3, "an object with version, replicas"),
+    ("webapp", 3, "an object with version, image, replicas"),
     ("webapp.version", "", "1 to 128 letters, digits"),
     ("webapp.version", "one two", "1 to 128 letters, digits"),
     ("webapp.version", 1.0, "1 to 128 letters, digits"),
+    ("webapp.image", "10.90.0.1:5000/webapp:1", "an image with a digest"),
+    ("webapp.image", "", "an image with a digest"),
+    ("webapp.autoscaling", 5, "an object with maxReplicas, cpuPercent"),
+    ("webapp.autoscaling.maxReplicas", 1, "a whole number from 2 to 100"),
+    ("webapp.sourceRanges", [], "a list of at least 1 network in CIDR notation"),
+    ("webapp.sourceRanges", "0.0.0.0/0", "a list of at least 1 network in CIDR notation"),
+    ("quota", 5, "an object with pods, cpu, memory, ephemeralStorage"),
+    ("quota.pods", 0, "a whole number from 1 to 10000"),
+    ("quota.cpu", "four", "a positive Kubernetes quantity"),
+    ("quota.memory", 8, "a positive Kubernetes quantity"),
+    ("quota.ephemeralStorage", "8GB", "a positive Kubernetes quantity"),
     ("webapp.replicas", 0, "a whole number from 1 to 100"),
     ("webapp.replicas", 101, "a whole number from 1 to 100"),
     ("webapp.replicas", "3", "a whole number from 1 to 100"),
@@ -143,6 +162,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("webapp.resources.cpuRequest", "0", "a positive Kubernetes quantity"),
     ("webapp.resources.memoryLimit", "256MB", "a positive Kubernetes quantity"),
     ("webapp.resources.memoryRequest", "-1Mi", "a positive Kubernetes quantity"),
+    ("webapp.resources.ephemeralStorageLimit", "1G B", "a positive Kubernetes quantity"),
+    ("webapp.resources.ephemeralStorageRequest", "", "a positive Kubernetes quantity"),
     ("webapp.config", ["A=b"], "an object whose every value is a string"),
     ("webapp.config.COLOUR", 7, "a string"),
     ("webapp.config.COLOUR", None, "a string"),
@@ -154,6 +175,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("monitoring.retention", "0d", "a whole number with a unit"),
     ("monitoring.scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
     ("monitoring.scrapeIntervalSeconds", 301, "a whole number from 1 to 300"),
+    ("monitoring.sourceRanges", 7, "a list of at least 1 network in CIDR notation"),
+    ("monitoring.apiServer", [], "a list of at least 1 network in CIDR notation"),
     ("monitoring.serviceType", None, "one of ClusterIP, NodePort, LoadBalancer"),
 ]
 
@@ -176,12 +199,13 @@ def leaves(values: Mapping[str, Any], path: str = "") -> set[str]:
 
 def test_there_is_a_wrong_value_for_every_key() -> None:
     model = parsed({**VALID, "webapp": {"config": {"COLOUR": "blue"}}}).model_dump(by_alias=True)
-    # A password has no wrong form, and labels are tested by themselves below.
-    assert leaves(model) - {"registryPassword"} <= {path for path, _, _ in WRONG}
+    # A password has no wrong form; the secrets and the labels are tested by themselves below.
+    assert leaves(model) - {"registryPassword", "webappSecrets"} <= {path for path, _, _ in WRONG}
 
 
 REQUIRED = [
     "environment",
+    "owner",
     "cluster",
     "cluster.context",
     "cluster.namespace",
@@ -194,6 +218,7 @@ REQUIRED = [
     "monitoring",
     "monitoring.kind",
     "monitoring.image",
+    "monitoring.apiServer",
 ]
 
 
@@ -206,13 +231,22 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
     ("path", "hint"),
     [
         ("enviroment", "did you mean environment?"),
-        ("xyz", "known are environment, cluster, registry, registryPassword, build, webapp, monitoring"),
+        (
+            "xyz",
+            (
+                "known are environment, owner, cluster, registry, registryPassword, imageLock, allowMutableTags, "
+                "build, webapp, webappSecrets, monitoring, quota"
+            ),
+        ),
         ("cluster.namspace", "did you mean namespace?"),
         ("webapp.replica", "did you mean replicas?"),
         ("webapp.metrics_port", "did you mean metricsPort?"),
         ("webapp.resources.cpulimit", "did you mean cpuLimit?"),
         ("build.password", "known are builder, builderName, platforms, baseImage, buildImage, cache, caCertificates"),
-        ("monitoring.labels", "known are kind, image, retention, scrapeIntervalSeconds, serviceType"),
+        (
+            "monitoring.labels",
+            "known are kind, image, retention, scrapeIntervalSeconds, serviceType, sourceRanges, apiServer",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_one(path: str, hint: str) -> None:
@@ -274,6 +308,86 @@ def test_variables_that_the_component_sets_cannot_be_set(name: str) -> None:
     assert line == f"webapp.config must not set {name}: the component sets it itself"
 
 
+PINNED = f"10.90.0.1:5000/base/python:3.11@{DIGEST}"
+
+
+def without_tags(lock: Path, listed: Mapping[str, str]) -> dict[str, Any]:
+    """Return values that do not take tags as they are, with a lock that lists these digests."""
+    lock.write_text(json.dumps(listed))
+    return {**VALID, "allowMutableTags": False, "imageLock": str(lock)}
+
+
+def test_a_tag_without_a_digest_is_refused_unless_that_is_allowed(tmp_path: Path) -> None:
+    lines = problems(without_tags(tmp_path / "lock", {}))
+    assert [line.split()[0] for line in lines] == ["build.baseImage", "build.buildImage", "monitoring.image"]
+    for line in lines:
+        assert "a tag can be another image tomorrow" in line
+        assert "imageLock" in line
+        assert "allowMutableTags" in line
+
+
+def test_a_tag_that_the_lock_lists_is_pinned_to_its_digest(tmp_path: Path) -> None:
+    tagged = [VALID["build"]["baseImage"], VALID["build"]["buildImage"], VALID["monitoring"]["image"]]
+    read = parsed(without_tags(tmp_path / "lock", dict.fromkeys(tagged, DIGEST)))
+    assert isinstance(read.monitoring, PrometheusServer)
+    found = [read.build.base_image, read.build.build_image, read.monitoring.image]
+    assert found == [f"{image}@{DIGEST}" for image in tagged]
+
+
+def test_an_image_with_a_digest_needs_no_lock() -> None:
+    build = {"baseImage": PINNED, "buildImage": PINNED}
+    assert (
+        parsed({**VALID, "allowMutableTags": False, "build": build, "monitoring": OPERATOR}).build.base_image == PINNED
+    )
+
+
+@pytest.mark.parametrize("content", ["", "[]", '"x"', '{"a/b:1": "sha256:1"}', '{"a/b:1": 7}'])
+def test_a_lock_that_is_none_is_the_only_thing_reported(content: str, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(content)
+    values = {**VALID, "allowMutableTags": False, "imageLock": str(tmp_path / "lock")}
+    assert problem(values).startswith("imageLock must be the path of a readable JSON file")
+
+
+def test_an_autoscaler_must_have_room_above_the_fewest_pods() -> None:
+    line = problem(changed("webapp.autoscaling", {"maxReplicas": 3}))
+    assert line.startswith("webapp.autoscaling must have maxReplicas above replicas (3), found 3")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("quota.pods", 6, "pods 7 (webapp 6, prometheus 1), found 6"),
+        ("quota.cpu", "300m", "cpu 0.35 (webapp 0.3, prometheus 0.05), found 300m"),
+        ("quota.memory", "640Mi", "memory 672Mi (webapp 576Mi, prometheus 96Mi), found 640Mi"),
+        ("quota.ephemeralStorage", "400Mi", "ephemeral_storage 448Mi (webapp 192Mi, prometheus 256Mi), found 400Mi"),
+        ("webapp.replicas", 30, "pods 61 (webapp 60, prometheus 1), found 50"),
+        ("webapp.autoscaling", {"maxReplicas": 30}, "pods 61 (webapp 60, prometheus 1), found 50"),
+    ],
+)
+def test_a_quota_without_room_for_a_rollout_of_everything_is_refused(path: str, value: Any, said: str) -> None:
+    line = problem(changed(path, value))
+    assert line.startswith("quota must hold what all services ask for at most")
+    assert said in line
+
+
+def test_exactly_the_room_that_is_needed_is_accepted() -> None:
+    quota = {"pods": 7, "cpu": "350m", "memory": "672Mi", "ephemeralStorage": "448Mi"}
+    assert parsed({**VALID, "quota": quota}).quota.pods == 7
+
+
+def test_secrets_of_the_service_are_read_where_they_are_encrypted() -> None:
+    values = {**VALID, "webappSecrets": {"token": "hush"}}
+    assert parsed(values, "webappSecrets").webapp_secrets["token"].get_secret_value() == "hush"
+    assert problem(values) == "webappSecrets must be encrypted, found plain text"
+
+
+def test_a_wrong_secret_is_named_and_not_shown() -> None:
+    lines = problems({**VALID, "webappSecrets": {"a/b": "hush", "c": 7081}}, "webappSecrets")
+    assert [line.split()[0] for line in lines] == ['webappSecrets["a/b"]', "webappSecrets.c"]
+    assert "hush" not in " ".join(lines)
+    assert "7081" not in " ".join(lines)
+
+
 def test_what_only_buildkit_can_do_is_refused_with_the_docker_builder(certificates: Path) -> None:
     build = {
         **VALID["build"],
@@ -327,7 +441,8 @@ def test_a_plain_password_is_refused_with_the_command_that_encrypts_it() -> None
 
 def test_a_secret_anywhere_else_is_refused() -> None:
     assert (
-        problem(VALID, "webapp") == "webapp must not hold a secret, which it would not keep; only registryPassword does"
+        problem(VALID, "webapp")
+        == "webapp must not hold a secret, which it would not keep; only registryPassword and webappSecrets do"
     )
 
 
@@ -351,6 +466,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     lines = problems(
         {
             "environment": "Dev",
+            "allowMutableTags": True,
             "cluster": {"context": ""},
             "registry": {"address": "http://x", "user": "ci"},
             "registryPassword": "hush",
@@ -363,6 +479,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert [line.split()[0] for line in lines] == [
         "registryPassword",
         "environment",
+        "owner",
         "cluster.context",
         "cluster.namespace",
         "registry.address",
@@ -376,6 +493,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         'webapp.config["A-B"]',
         "monitoring.image",
         "monitoring.retention",
+        "monitoring.apiServer",
         "webap",
     ]
 
@@ -404,13 +522,15 @@ def test_the_configuration_is_read_with_the_projects_name_and_its_secrets() -> N
 def test_pulumi_yaml_declares_exactly_the_keys_and_types_that_are_read() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     schema = Settings.model_json_schema()["properties"]
-    read = {key: "string" if part.get("type") == "string" else "object" for key, part in schema.items()}
+    read = {
+        key: part["type"] if part.get("type") in ("string", "boolean") else "object" for key, part in schema.items()
+    }
     assert {key: part["type"] for key, part in declared.items()} == read
 
 
 def test_pulumi_yaml_lets_no_key_be_missing_so_that_the_error_here_can_name_all_at_once() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    empty = {"string": "", "object": {}}
+    empty = {"string": "", "object": {}, "boolean": False}
     assert {key: part["default"] for key, part in declared.items()} == {
         key: empty[part["type"]] for key, part in declared.items()
     }

@@ -8,15 +8,15 @@ import pulumi
 import pytest
 
 from settings import SettingsError
-from tests.unit.program.harness import ADDRESS, DIGEST, ROOT, Cloud, Run, plain_texts, run_stack
+from tests.unit.program.harness import ADDRESS, DIGEST, ROOT, Cloud, Run, image_lock, plain_texts, run_stack
 
 STACKS = ("dev", "staging", "prod")
 
 
 @pytest.fixture
-def overrides(certificates: Path) -> dict[str, Any]:
+def overrides(certificates: Path, tmp_path: Path) -> dict[str, Any]:
     """Return what of a stack's configuration is about the machine rather than the stack."""
-    return {"build": {"caCertificates": str(certificates)}}
+    return {"build": {"caCertificates": str(certificates)}, **image_lock(tmp_path)}
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> No
         "serviceType": "NodePort",
         "timeoutSeconds": 33,
         "resources": {"cpuRequest": "10m", "cpuLimit": "2", "memoryRequest": "32Mi", "memoryLimit": "1Gi"},
+        "sourceRanges": ["192.0.2.0/24"],
         "logLevel": "debug",
         "config": {"COLOUR": "blue"},
     }
@@ -96,8 +97,8 @@ def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> No
     assert (data["PORT"], data["METRICS_PORT"], data["LOG_LEVEL"], data["COLOUR"]) == ("8081", "9103", "debug", "blue")
     assert (service.inputs["spec"]["type"], service.inputs["spec"]["ports"][0]["port"]) == ("NodePort", 8000)
     assert container["resources"] == {
-        "requests": {"cpu": "10m", "memory": "32Mi"},
-        "limits": {"cpu": "2", "memory": "1Gi"},
+        "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "32Mi"},
+        "limits": {"cpu": "2", "memory": "1Gi", "ephemeral-storage": "256Mi"},
     }
 
 
@@ -106,19 +107,19 @@ def test_what_is_configured_reaches_the_build(overrides: dict[str, Any], certifi
         **overrides["build"],
         "builderName": "mine",
         "platforms": ["linux/arm64"],
-        "baseImage": "a/b:1",
-        "buildImage": "a/c:1",
+        "baseImage": f"a/b@{DIGEST}",
+        "buildImage": f"a/c@{DIGEST}",
         "cache": True,
     }
-    inputs = run_stack("prod", {"build": build}).one("Image", "webapp-image").inputs
+    inputs = run_stack("prod", {**overrides, "build": build}).one("Image", "webapp-image").inputs
     assert (inputs["builder"], inputs["platforms"]) == ({"name": "mine"}, ["linux/arm64"])
-    assert (inputs["buildArgs"]["BASE_IMAGE"], inputs["buildArgs"]["BUILD_IMAGE"]) == ("a/b:1", "a/c:1")
+    assert (inputs["buildArgs"]["BASE_IMAGE"], inputs["buildArgs"]["BUILD_IMAGE"]) == (f"a/b@{DIGEST}", f"a/c@{DIGEST}")
     assert (inputs["secrets"], "cacheTo" in inputs) == ({"ca": certificates.read_text()}, True)
 
 
-def test_the_docker_builder_can_be_chosen() -> None:
+def test_the_docker_builder_can_be_chosen(overrides: dict[str, Any]) -> None:
     build = {"builder": "docker", "builderName": None, "caCertificates": None}
-    result = run_stack("dev", {"build": build})
+    result = run_stack("dev", {**overrides, "build": build})
     assert [image.type for image in result.all("Image")] == ["cloudnative:index:Image", "docker:index/image:Image"]
     assert result.exports["image"] == f"10.90.0.1:5000/webapp@{DIGEST}"
 
@@ -134,6 +135,34 @@ def test_registry_credentials_are_used_to_push_and_to_pull(
     assert pulling == [[{"name": "registry-secret-1a2b3c4d"}]] * accounts
     leaks = [made.name for made in result.resources if any("hush" in text for text in plain_texts(made.wire))]
     assert not leaks
+
+
+def test_an_image_that_was_built_before_is_run_without_a_build(overrides: dict[str, Any]) -> None:
+    good = f"10.90.0.1:5000/webapp@sha256:{'ab' * 32}"
+    result = run_stack("dev", {**overrides, "webapp": {"image": good}})
+    assert not result.all("Image")
+    (container,) = result.one("Deployment", "webapp-deployment").inputs["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], result.exports["image"]) == (good, good)
+
+
+@pytest.mark.parametrize(("stack", "fewest", "most"), [("staging", 2, 4), ("prod", 4, 8)])
+def test_staging_and_prod_grow_with_their_load(stack: str, fewest: int, most: int, overrides: dict[str, Any]) -> None:
+    result = run_stack(stack, overrides)
+    spec = result.one("HorizontalPodAutoscaler").inputs["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (fewest, most)
+    assert "replicas" not in result.one("Deployment", "webapp-deployment").inputs["spec"]
+
+
+def test_only_the_one_who_scrapes_reaches_the_metrics(overrides: dict[str, Any]) -> None:
+    scrapers = []
+    for stack in ("dev", "prod"):
+        rules = run_stack(stack, overrides).one("NetworkPolicy", "webapp-network").inputs["spec"]["ingress"]
+        scrapers += [rule["from"] for rule in rules if rule["ports"] == [{"port": "metrics", "protocol": "TCP"}]]
+    server = {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/instance": "cloudnative-dev"}
+    assert scrapers == [
+        [{"podSelector": {"matchLabels": server}}],
+        [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+    ]
 
 
 def test_without_credentials_there_is_no_pull_secret(dev: Run) -> None:

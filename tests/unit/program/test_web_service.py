@@ -1,19 +1,27 @@
 """A service: its pods, its address, and its metrics."""
 
+import re
 from typing import Any
 
 import pulumi
 import pytest
 
-from components import web_service
-from components.labels import Labels
+from components import probes, web_service
+from components.availability import Autoscaling, Shutdown
+from components.network import Peer
 from components.resources import Resources
 from components.web_service import WebService, WebServiceArgs
-from tests.unit.program.harness import ADDRESS, DIGEST, Run, run
+from tests.unit.program.harness import ADDRESS, DIGEST, LABELS, Run, plain_texts, run
 
 IMAGE = f"10.90.0.1:5000/webapp@{DIGEST}"
-LABELS = Labels(part_of="cloudnative", instance="cloudnative-dev")
-RESOURCES = Resources(cpu_request="50m", cpu_limit="1", memory_request="96Mi", memory_limit="256Mi")
+SIZES = {
+    "cpu_request": "50m",
+    "cpu_limit": "1",
+    "memory_request": "96Mi",
+    "memory_limit": "256Mi",
+    "ephemeral_storage_request": "32Mi",
+    "ephemeral_storage_limit": "256Mi",
+}
 
 
 def args(**changes: Any) -> WebServiceArgs:
@@ -22,14 +30,14 @@ def args(**changes: Any) -> WebServiceArgs:
             "namespace": "cloudnative-dev",
             "labels": LABELS,
             "image": IMAGE,
-            "environment": "dev",
+            "scraped_by": Peer(namespace="monitoring"),
             "replicas": 3,
             "port": 8080,
             "metrics_port": 9102,
             "service_port": 80,
             "service_type": "LoadBalancer",
             "timeout_seconds": 120,
-            "resources": RESOURCES,
+            "resources": Resources(**SIZES),
             "log_level": "info",
             **changes,
         }
@@ -174,7 +182,7 @@ def test_no_pod_gets_a_token_for_the_api_server(webapp: Run, pod: dict[str, Any]
 
 
 def test_the_pods_get_their_configuration_from_the_config_map(webapp: Run, container: dict[str, Any]) -> None:
-    assert container["envFrom"] == [{"configMapRef": {"name": "webapp-config-1a2b3c4d"}}]
+    assert container["envFrom"] == [{"configMapRef": {"name": webapp.one("ConfigMap").inputs["metadata"]["name"]}}]
     assert webapp.one("ConfigMap").inputs["data"] == {
         "DRAIN_SECONDS": "5",
         "ENVIRONMENT": "dev",
@@ -186,8 +194,11 @@ def test_the_pods_get_their_configuration_from_the_config_map(webapp: Run, conta
 
 
 def test_a_changed_configuration_rolls_the_pods(webapp: Run) -> None:
-    # Without a name of its own the object is replaced by one with a new name, which the pods then refer to.
-    assert "name" not in webapp.one("ConfigMap").inputs["metadata"]
+    names = [
+        made.one("ConfigMap").inputs["metadata"]["name"] for made in (webapp, service(), service(log_level="debug"))
+    ]
+    assert names[0] == names[1] != names[2]
+    assert re.fullmatch(r"webapp-config-[0-9a-f]{8}", names[0])
 
 
 def test_further_variables_are_added(webapp: Run) -> None:
@@ -206,8 +217,8 @@ def test_each_pod_knows_its_own_name(container: dict[str, Any]) -> None:
 
 def test_requests_and_limits_are_set(container: dict[str, Any]) -> None:
     assert container["resources"] == {
-        "requests": {"cpu": "50m", "memory": "96Mi"},
-        "limits": {"cpu": "1", "memory": "256Mi"},
+        "requests": {"cpu": "50m", "memory": "96Mi", "ephemeral-storage": "32Mi"},
+        "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "256Mi"},
     }
 
 
@@ -251,17 +262,141 @@ def test_pull_secrets_are_given_to_the_service_account(webapp: Run) -> None:
         ({"metrics_port": 8080}, "metrics_port must not be port, found 8080 for both"),
         ({"config": {"PORT": "1"}}, "config must not set PORT"),
         ({"config": {"A B": "1"}}, "config must be letters, digits and underscores"),
+        ({"secrets": {"a/b": "1"}}, "secrets must be letters, digits, dots"),
+        ({"source_ranges": ["10.0.0.0"]}, "source_ranges must be a list of at least 1 network in CIDR notation"),
+        ({"autoscaling": Autoscaling(max_replicas=3)}, "autoscaling.max_replicas must be above replicas"),
+        ({"max_unavailable": 3}, "max_unavailable must be from 1 to 2, one fewer than replicas, found 3"),
+        ({"max_unavailable": 0}, "max_unavailable must be from 1 to 2, one fewer than replicas, found 0"),
     ],
-    ids=["replicas", "port", "metrics_port", "same port", "reserved", "variable"],
+    ids=[
+        "replicas",
+        "port",
+        "metrics_port",
+        "same port",
+        "reserved",
+        "variable",
+        "secret",
+        "ranges",
+        "autoscaling",
+        "all at once",
+        "none at all",
+    ],
 )
 def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         args(**changes)
 
 
-def test_a_name_that_no_service_can_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be lower-case letters"):
-        run(lambda: WebService("Web_App", args()))
+@pytest.mark.parametrize("name", ["Web_App", "w" * 47])
+def test_a_name_that_no_service_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="must be lower-case letters, digits and hyphens, at most 46"):
+        run(lambda: WebService(name, args()))
+
+
+def test_the_longest_name_leaves_room_for_all_that_is_added_to_it() -> None:
+    result = run(lambda: WebService("w" * 46, args(secrets={"token": "x"})))
+    # The provider adds a hyphen and eight characters to what has no name of its own.
+    names = [made.inputs["metadata"].get("name", f"{made.name}-1a2b3c4d") for made in result.resources[1:]]
+    assert max(map(len, names)) == 63
+
+
+def test_nobody_reaches_the_pods_but_those_who_are_named(webapp: Run, deployment: dict[str, Any]) -> None:
+    spec = service(source_ranges=["192.0.2.0/24"]).one("NetworkPolicy").inputs["spec"]
+    assert spec["podSelector"] == {"matchLabels": deployment["selector"]["matchLabels"]}
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["ingress"] == [
+        {"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": "http", "protocol": "TCP"}]},
+        {
+            "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "ports": [{"port": "metrics", "protocol": "TCP"}],
+        },
+    ]
+    assert "egress" not in spec
+
+
+@pytest.mark.parametrize(
+    ("service_type", "ranges", "wanted"),
+    [
+        ("LoadBalancer", ["192.0.2.0/24"], ["192.0.2.0/24"]),
+        ("LoadBalancer", ["0.0.0.0/0"], None),
+        ("ClusterIP", ["192.0.2.0/24"], None),
+    ],
+)
+def test_the_load_balancer_lets_through_whom_the_pods_let_in(
+    service_type: str, ranges: list[str], wanted: list[str] | None
+) -> None:
+    spec = service(service_type=service_type, source_ranges=ranges).one("Service", "webapp-service").inputs["spec"]
+    assert spec.get("loadBalancerSourceRanges") == wanted
+
+
+def test_a_drain_takes_one_pod_at_a_time_and_any_that_is_not_ready(webapp: Run, deployment: dict[str, Any]) -> None:
+    assert webapp.one("PodDisruptionBudget").inputs["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": deployment["selector"]["matchLabels"]},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+
+
+def test_a_single_pod_has_no_budget_that_would_hold_up_a_drain() -> None:
+    assert not service(replicas=1).all("PodDisruptionBudget")
+
+
+def test_pods_are_spread_over_nodes_and_zones(pod: dict[str, Any], deployment: dict[str, Any]) -> None:
+    constraints = pod["topologySpreadConstraints"]
+    assert {one["topologyKey"] for one in constraints} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    for one in constraints:
+        assert (one["maxSkew"], one["whenUnsatisfiable"]) == (1, "ScheduleAnyway")
+        assert one["labelSelector"] == {"matchLabels": deployment["selector"]["matchLabels"]}
+
+
+def test_an_autoscaler_decides_alone_how_many_pods_there_are(webapp: Run) -> None:
+    scaled = service(autoscaling=Autoscaling(max_replicas=6, cpu_percent=50))
+    assert "replicas" not in scaled.one("Deployment").inputs["spec"]
+    spec = scaled.one("HorizontalPodAutoscaler").inputs["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 6)
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "webapp"}
+    (metric,) = spec["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    assert not webapp.all("HorizontalPodAutoscaler")
+
+
+def test_secrets_are_files_of_an_object_that_changes_its_name_with_them() -> None:
+    made = service(secrets={"token": pulumi.Output.secret("hush")})
+    secret = made.one("Secret")
+    assert (secret.inputs["stringData"], "name" in secret.inputs["metadata"]) == ({"token": "hush"}, False)
+    assert not any("hush" in text for one in made.resources for text in plain_texts(one.wire))
+    pod = made.one("Deployment").inputs["spec"]["template"]["spec"]
+    volume = {"name": "secrets", "secret": {"secretName": "webapp-secrets-1a2b3c4d", "defaultMode": 0o440}}
+    assert volume in pod["volumes"]
+    mount = {"name": "secrets", "mountPath": web_service.SECRETS, "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
+
+
+def test_the_revisions_that_one_may_go_back_to_are_kept(deployment: dict[str, Any]) -> None:
+    assert deployment["revisionHistoryLimit"] == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grace_seconds": 30}, "grace_seconds must be above .* which are 30, found 30"),
+        ({"drain_seconds": 300}, "which are 325, found 35"),
+        ({"pre_stop_seconds": -1}, "seconds must not be negative"),
+    ],
+)
+def test_a_pod_that_would_be_killed_before_it_is_done_is_refused(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Shutdown(**changes)
+
+
+def test_a_share_of_the_cpu_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="cpu_percent must be from 1 to 100, found 0"):
+        Autoscaling(max_replicas=2, cpu_percent=0)
+
+
+def test_a_probe_of_a_port_that_the_container_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the probe of /x must be a declared port \(http, metrics\), found 'htp'"):
+        probes.http("/x", port="htp", of=["http", "metrics"], period_seconds=1, failure_threshold=1)
 
 
 @pytest.mark.parametrize(
@@ -269,11 +404,11 @@ def test_a_name_that_no_service_can_have_is_refused() -> None:
     [
         ({"cpu_request": "2"}, "cpu_request must not be above the limit of 1, found 2"),
         ({"memory_request": "1Gi"}, "memory_request must not be above the limit of 256Mi, found 1Gi"),
+        ({"ephemeral_storage_request": "1Gi"}, "ephemeral_storage_request must not be above the limit of 256Mi"),
         ({"cpu_limit": "x"}, "must be a positive Kubernetes quantity"),
     ],
-    ids=["cpu", "memory", "quantity"],
+    ids=["cpu", "memory", "storage", "quantity"],
 )
 def test_wrong_resources_are_refused_by_name(changes: dict[str, str], message: str) -> None:
-    valid = {"cpu_request": "50m", "cpu_limit": "1", "memory_request": "96Mi", "memory_limit": "256Mi"}
     with pytest.raises(ValueError, match=message):
-        Resources(**{**valid, **changes})
+        Resources(**{**SIZES, **changes})
