@@ -22,6 +22,10 @@ from local.paths import CHECKOUT
 from local.progress import console, elapsed, step, wait_for
 
 
+POLICIES = "--policy-pack=policy"
+"""What no stack may do; a path in the checkout."""
+
+
 class Stack:
     """One Pulumi stack of this checkout, in the platform's backend unless `env` says otherwise."""
 
@@ -124,14 +128,14 @@ def up(stack: Stack) -> None:
     """Deploy the stack and prove that it serves."""
     started = time.monotonic()
     stack.select()
-    stack.run("up", "--yes", "--skip-preview")
+    stack.run("up", "--yes", "--skip-preview", POLICIES)
     console.print(f"[green]{prove(stack.outputs())}[/green]  [dim]{elapsed(time.monotonic() - started)}[/dim]")
 
 
 def preview(stack: Stack) -> None:
     """Show what `up` would change, property by property."""
     stack.select()
-    stack.run("preview", "--diff")
+    stack.run("preview", "--diff", POLICIES)
 
 
 def destroy(stack: Stack) -> None:
