@@ -21,7 +21,6 @@ from local.errors import PlatformError
 from local.paths import CHECKOUT
 from local.progress import console, elapsed, step, wait_for
 
-
 POLICIES = "--policy-pack=policy"
 """What no stack may do; a path in the checkout."""
 
