@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.errors import PlatformError
@@ -65,7 +65,7 @@ class Tool:
 
     `binaries` are the programs that building it leaves, `set_` the string variables that the linker sets (versions,
     which upstream's own release builds set likewise), `tags` its build tags, `package` what is built: by default, the
-    module's `tool` lines.
+    module's `tool` lines. One that is `on_demand` is built only where it is asked for by name.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Tool:
     package: str = "tool"
     assets: tuple[Asset, ...] = ()
     on_path: OnPath | None = None
+    on_demand: bool = field(default=False, repr=False)
 
     @property
     def source(self) -> Path:
@@ -184,6 +185,7 @@ TOOLS = (
             ),
         ),
     ),
+    Tool(name="kube-score", binaries=("kube-score",), on_demand=True),
 )
 
 
@@ -203,20 +205,20 @@ class Toolchain:
         return sorted((found.folder / "assets").iterdir())
 
 
-def missing(tools: Iterable[Tool] = TOOLS) -> list[Tool]:
-    """Return those of `tools` that are neither in the cache nor on PATH, in the order they are built."""
-    return [tool for tool in tools if not tool.folder.exists() and not tool.installed()]
+def missing(only: str | None = None) -> list[Tool]:
+    """Return what `ensure` would build, in that order: what is neither in the cache nor on PATH."""
+    wanted = [tool for tool in TOOLS if (tool.name == only if only else not tool.on_demand)]
+    return [tool for tool in wanted if not tool.folder.exists() and not tool.installed()]
 
 
 def ensure(only: str | None = None) -> Toolchain:
-    """Build what is missing, of the tool called `only` or of all, and return where everything is.
+    """Build what is missing, of the tool called `only` or of all that the platform needs, and return where all is.
 
-    From nothing, all of it takes about half an hour on two cores.
+    From nothing, all that the platform needs takes about half an hour on two cores.
     """
-    wanted = [tool for tool in TOOLS if only in {None, tool.name}]
-    if missing(wanted):
+    if missing(only):
         with alone(CACHE / "toolchain.lock", "another build of the toolchain"):
-            _build_all(missing(wanted))
+            _build_all(missing(only))
     binaries: dict[str, Path] = {}
     for tool in TOOLS:
         built = {name: tool.folder / name for name in tool.binaries}

@@ -1,4 +1,4 @@
-"""`python -m local.toolchain NAME`: build one tool where it is missing, for those who need no platform."""
+"""`python -m local.toolchain NAME…`: build tools where they are missing, for those who need no platform."""
 
 import sys
 
@@ -10,7 +10,8 @@ from local.progress import console
 
 if __name__ == "__main__":
     try:
-        toolchain.ensure(sys.argv[1])
+        for name in sys.argv[1:]:
+            toolchain.ensure(name)
     except PlatformError as error:
         console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -56,3 +56,13 @@ def test_every_module_is_pinned_by_a_sum_file() -> None:
     folders = {path.name for path in toolchain.MODULES.iterdir() if (path / "go.mod").exists()}
     assert folders == {tool.name for tool in TOOLS}
     assert all((tool.source / "go.sum").exists() for tool in TOOLS)
+
+
+def test_what_the_platform_does_not_need_is_built_only_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path)
+    monkeypatch.setattr(toolchain, "TOOLS", (Tool(name="coredns"), Tool(name="kube-score", on_demand=True)))
+    assert [tool.name for tool in toolchain.missing()] == ["coredns"]
+    assert [tool.name for tool in toolchain.missing("kube-score")] == ["kube-score"]
+    assert [tool.name for tool in toolchain.missing("coredns")] == ["coredns"]
