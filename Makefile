@@ -6,7 +6,7 @@ export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview status env test test-unit lint format audit bench lock docs clean
+.PHONY: help up down preview refresh rollback render status env test test-unit lint format audit bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -19,6 +19,15 @@ down: .venv ## Destroy the stack (STACK=dev) and stop the platform
 
 preview: .venv ## Show what `make up` would change in the stack (STACK=dev)
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack preview $(STACK)
+
+refresh: .venv ## Take into the state what was changed behind Pulumi's back (STACK=dev); `make up` puts it right
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack refresh $(STACK)
+
+rollback: .venv ## Pin the stack to the image that it ran before, and deploy that (STACK=dev)
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack rollback $(STACK)
+
+render: .venv ## Write what `make up` would apply as plain manifests to rendered/STACK, and check them
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack render $(STACK)
 
 status: .venv ## Show what runs and what it takes
 	@$(PYTHON) -m local status

@@ -1,4 +1,4 @@
-"""`python -m local.stack up|preview|destroy STACK`: plain Pulumi commands, with the embedded platform's environment.
+"""`python -m local.stack up|preview|refresh|rollback|render|destroy STACK`: Pulumi commands on the embedded platform.
 
 After `up` it proves what was promised: the app answers and Prometheus sees every replica. A stack elsewhere needs none
 of this: there it is `pulumi up`.
@@ -7,20 +7,25 @@ of this: there it is `pulumi up`.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from rich.markup import escape
 
-from local import node, preflight, pulumi_home, toolchain
+from local import manifests, node, preflight, pulumi_home, toolchain
 from local.errors import PlatformError
-from local.paths import CHECKOUT
+from local.paths import BACKEND, CHECKOUT
 from local.progress import console, elapsed, step, wait_for
 
+PROJECT = "cloudnative"
 POLICIES = "--policy-pack=policy"
 """What no stack may do; a path in the checkout."""
 
@@ -137,6 +142,105 @@ def preview(stack: Stack) -> None:
     stack.run("preview", "--diff", POLICIES)
 
 
+def refresh(stack: Stack) -> None:
+    """Take into the state what was changed behind Pulumi's back, and show it; the next `up` puts it right."""
+    stack.run("refresh", "--yes", "--skip-preview", "--diff")
+
+
+def rollback(stack: Stack) -> None:
+    """Pin the stack to the image that it ran before this one, and deploy that."""
+    running = stack.outputs().get("image")
+    before = next((image for image in deployed(BACKEND, stack.name) if image != running), None)
+    if before is None:
+        raise PlatformError(
+            f"{stack.name} has run no other image than {running}. To run a certain one: "
+            "pulumi config set --path webapp.image REPOSITORY@sha256:…"
+        )
+    console.print(f"From {running}\nback to {before}", soft_wrap=True)
+    stack.run("config", "set", "--path", "webapp.image", before)
+    up(stack)
+    console.print(
+        f"Pulumi.{stack.name}.yaml now pins this image, and builds nothing. When what was wrong is mended: "
+        "pulumi config rm --path webapp.image, and make up",
+        soft_wrap=True,
+    )
+
+
+def deployed(backend: Path, stack: str) -> list[str]:
+    """Return the images that updates of a stack which succeeded put out, the newest first."""
+    images = []
+    history = backend / ".pulumi" / "history" / PROJECT / stack
+    for record in sorted(history.glob("*.history.json"), reverse=True):
+        update = json.loads(record.read_text())
+        if update["kind"] != "update" or update["result"] != "succeeded":
+            continue
+        checkpoint = json.loads(Path(str(record).replace(".history.", ".checkpoint.")).read_text())
+        resources = checkpoint["checkpoint"]["latest"].get("resources", [])
+        outputs = [one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"]
+        images += [put_out["image"] for put_out in outputs if "image" in put_out]
+    return images
+
+
+def render(stack: Stack) -> None:
+    """Write what `up` would apply to `rendered/<stack>`, one file an object, and check it.
+
+    The image is built and pushed, as manifests name it by digest; nothing is done to a cluster. Secrets are left out:
+    what they hold is not for files.
+    """
+    folder = CHECKOUT / "rendered" / stack.name
+    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        source = yaml.safe_load((CHECKOUT / f"Pulumi.{stack.name}.yaml").read_text())
+        config = Path(scratch, "config.yaml")
+        config.write_text(yaml.safe_dump(for_rendering(source, Path(scratch, "out"))))
+        env = {**stack.env, "PULUMI_BACKEND_URL": f"file://{scratch}"}
+        env.pop("KUBECONFIG", None)  # the provider takes that or a folder
+        copy = Stack(stack.name, env)
+        copy.select()
+        copy.run("up", "--yes", "--skip-preview", POLICIES, f"--config-file={config}")
+        written = arranged(Path(scratch, "out"), folder)
+    console.print(f"{len(written)} objects in {folder.relative_to(CHECKOUT)}")
+    problems = manifests.check(folder)
+    if problems:
+        raise PlatformError("\n".join(problems))
+
+
+def for_rendering(source: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a stack's YAML so changed that its program writes manifests to `folder`, with names that stay the same."""
+    config = dict(source["config"])
+    config[f"{PROJECT}:cluster"] = {**config[f"{PROJECT}:cluster"], "renderTo": str(folder)}
+    # By default the engine adds random digits to names that the program does not give.
+    config["pulumi:autonaming"] = {"mode": "verbatim"}
+    return {**source, "config": config}
+
+
+ORDER = (
+    "Namespace",
+    "ResourceQuota",
+    "LimitRange",
+    "NetworkPolicy",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ConfigMap",
+)
+"""Kinds in the order in which they have to be there; all others come after."""
+
+
+def arranged(source: Path, target: Path) -> list[Path]:
+    """Write the objects of the YAML files below `source` to `target`, in the order of their names; return the files."""
+    found = [yaml.safe_load(file.read_text()) for file in source.rglob("*.yaml")]
+    objects = [one for one in found if one["kind"] != "Secret"]
+    rank = {kind: index for index, kind in enumerate(ORDER)}
+    objects.sort(key=lambda one: (rank.get(one["kind"], len(ORDER)), one["kind"], one["metadata"]["name"]))
+    target.mkdir(parents=True)
+    written = []
+    for index, one in enumerate(objects):
+        written.append(target / f"{index:02}-{one['kind'].lower()}-{one['metadata']['name']}.yaml")
+        written[-1].write_text(yaml.safe_dump(one, sort_keys=True))
+    return written
+
+
 def destroy(stack: Stack) -> None:
     """Remove everything the stack declares."""
     if stack.exists():
@@ -145,7 +249,14 @@ def destroy(stack: Stack) -> None:
         console.print(f"There is no stack called {stack.name}.")
 
 
-COMMANDS = {"up": up, "preview": preview, "destroy": destroy}
+COMMANDS = {
+    "up": up,
+    "preview": preview,
+    "refresh": refresh,
+    "rollback": rollback,
+    "render": render,
+    "destroy": destroy,
+}
 
 
 def run(command: str, name: str) -> None:
