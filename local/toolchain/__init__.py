@@ -1,4 +1,4 @@
-"""The programs of the platform that come as Go modules: Pulumi with its plugins, Kubernetes, BuildKit and add-ons.
+"""The programs of the platform that come as Go modules: Pulumi and plugins, Kubernetes, BuildKit, add-ons, vegeta.
 
 Each folder beside this file is one Go module that pins one tool, since their dependencies exclude each other. A tool is
 built once and kept in the cache under the hash of what it was built from; a fitting one on PATH is used instead.
@@ -169,6 +169,13 @@ TOOLS = (
         binaries=("controller",),
         assets=(Asset(module="go.universe.tf/metallb", glob="config/crd/bases/*.yaml"),),
     ),
+    Tool(name="kube-network-policies", binaries=("cmd",)),  # the name that Go gives it
+    Tool(
+        name="metrics-server",
+        binaries=("metrics-server",),
+        set_=(("k8s.io/client-go/pkg/version.gitVersion", "v0.8.0"),),
+    ),
+    Tool(name="vegeta", binaries=("vegeta",)),
     Tool(
         name="prometheus",
         binaries=("prometheus", "promtool"),
