@@ -43,7 +43,29 @@ def layout(network: Network) -> list[str]:
         f"{inside} ip link set lo up",
         f"{inside} ip address add {network.node}/{network.link.prefixlen} dev eth0",
         f"{inside} ip link set eth0 up",
+        # For the node's own programs to name a service; kube-proxy replaces the address before it leaves.
+        f"{inside} ip route add {network.services} dev eth0",
         f"{inside} sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1",
+        *(f"{inside} iptables --table mangle {rule}" for rule in policing(network)),
+    ]
+
+
+def policing(network: Network) -> list[str]:
+    """Return the firewall rules that hand each new connection of a pod to the engine of NetworkPolicies.
+
+    Nobody listening on the queue is a verdict too: the connection does not come about. The rules see a packet after
+    kube-proxy has replaced a service's address by a pod's, and before it hides the sender's.
+    """
+    chain, queue = "POLICIES", f"--jump NFQUEUE --queue-num {network.policy_queue}"
+    return [
+        f"--new-chain {chain}",
+        f"--append {chain} --match conntrack --ctstate ESTABLISHED,RELATED --jump RETURN",
+        f"--append {chain} --source {network.pods} {queue}",
+        f"--append {chain} --destination {network.pods} {queue}",
+        # The node's own programs always reach its pods, as Kubernetes has it: the kubelet's probes, the API server.
+        "--append POSTROUTING --match owner --uid-owner 0 --jump RETURN",
+        f"--append POSTROUTING --jump {chain}",
+        f"--append INPUT --in-interface {network.bridge} --jump {chain}",
     ]
 
 

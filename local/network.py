@@ -21,8 +21,10 @@ class Network:
     services: IPv4Network = IPv4Network("10.90.128.0/18")
     dns: IPv4Address = IPv4Address("10.90.128.10")
     interface: str = "cloudnative"
+    bridge: str = "pods"
     api_port: int = 6443
     registry_port: int = 5000
+    policy_queue: int = 100  # of netfilter: where new connections wait for a verdict
 
     @property
     def registry(self) -> str:

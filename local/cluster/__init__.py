@@ -22,6 +22,14 @@ TEMPLATES = HERE / "cluster"
 CONTEXT = "cloudnative"
 ADMIN = STATE / "kubernetes" / "super-admin.conf"
 
+# What runs in the cluster from the start. The engine of NetworkPolicies comes first: until it runs, no pod connects.
+MANIFESTS = ("bootstrap", "network-policies", "metallb")
+WORKLOADS = (
+    ("kube-system", "daemonset/kube-network-policies"),
+    ("kube-system", "deployment/coredns"),
+    ("metallb-system", "deployment/controller"),
+)
+
 # What every supervised program has in common.
 COMMON = """autorestart = true
 startsecs = 1
@@ -44,6 +52,8 @@ def values(network: Network, programs: dict[str, Path]) -> dict[str, str]:
         "pods": str(network.pods),
         "services": str(network.services),
         "dns": str(network.dns),
+        "bridge": network.bridge,
+        "policy_queue": str(network.policy_queue),
         "load_balancers": str(network.load_balancers),
         "kubernetes": KUBERNETES,
         "in_node": f"nsenter --net={RUN}/netns",
@@ -182,20 +192,20 @@ def _kubectl_says(tools: Toolchain, *arguments: str) -> str:
 
 
 def add_ons(tools: Toolchain) -> None:
-    """Apply what runs in the cluster from the start, and wait until it does: CoreDNS, MetalLB, the CRDs."""
+    """Apply what runs in the cluster from the start, and wait until it does; the CRDs too."""
     kubectl = [tools["kubectl"], f"--kubeconfig={ADMIN}"]
     apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--filename=-"]
     known = values(NETWORK, programs(tools))
     crds = "\n---\n".join(
         path.read_text() for tool in ("metallb", "prometheus-operator") for path in tools.assets(tool)
     )
-    with step("Cluster add-ons: CoreDNS, MetalLB, ServiceMonitor's CRD"):
+    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, ServiceMonitor's CRD"):
         run(apply, log="add-ons", stdin=crds)
         run([*kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], log="add-ons")
-        manifests = [render("bootstrap.yaml", known), render("metallb.yaml", known), _coredns(tools)]
-        run(apply, log="add-ons", stdin="\n---\n".join(manifests))
-        for namespace, deployment in (("kube-system", "coredns"), ("metallb-system", "controller")):
-            status = ["rollout", "status", f"--namespace={namespace}", f"deployment/{deployment}", "--timeout=120s"]
+        manifests = [render(f"{name}.yaml", known) for name in MANIFESTS]
+        run(apply, log="add-ons", stdin="\n---\n".join([*manifests, _coredns(tools)]))
+        for namespace, workload in WORKLOADS:
+            status = ["rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s"]
             run([*kubectl, *status], log="add-ons")
 
 

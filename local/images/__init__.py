@@ -90,6 +90,12 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             files={"controller": tools["controller"]},
         ),
         Image(
+            name="kube-network-policies",
+            tag="v0.7.0",
+            folder="kube-network-policies",
+            files={"kube-network-policies": tools["cmd"]},
+        ),
+        Image(
             name="base/python",
             tag="3.11",
             folder="python",

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,6 +40,13 @@ def supervised() -> dict[str, list[str]]:
     parser.read_string(cluster.render("supervisord.conf", KNOWN))
     sections = [section for section in parser.sections() if section.startswith("program:")]
     return {section.removeprefix("program:"): shlex.split(parser[section]["command"]) for section in sections}
+
+
+def containers(manifest: str) -> list[dict[str, Any]]:
+    """Return the containers that one of the cluster's manifests makes."""
+    documents = list(yaml.safe_load_all(cluster.render(f"{manifest}.yaml", KNOWN)))
+    specs = [each["spec"]["template"]["spec"] for each in documents if each["kind"] in {"DaemonSet", "Deployment"}]
+    return [container for spec in specs for container in spec["containers"]]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -94,6 +102,42 @@ def test_the_layout_makes_mounts_private_before_it_mounts_anything() -> None:
     assert commands[0] == "mount --make-rprivate /"
     first = next(index for index, command in enumerate(commands) if command.startswith("mount -t"))
     assert first > commands.index("mount --make-rshared /")
+
+
+def test_connections_that_stand_are_let_through_and_new_ones_of_pods_wait_for_a_verdict() -> None:
+    chain = [rule for rule in init.policing(NETWORK) if rule.startswith("--append POLICIES")]
+    assert "--ctstate ESTABLISHED,RELATED --jump RETURN" in chain[0]
+    ends = [f"{end} {NETWORK.pods}" for end in ("--source", "--destination")]
+    assert [end for end, rule in zip(ends, chain[1:], strict=True) if end in rule and "NFQUEUE" in rule] == ends
+
+
+def test_the_nodes_own_programs_are_let_through_before_pods_connections_are_queued() -> None:
+    leaving = [rule for rule in init.policing(NETWORK) if rule.startswith("--append POSTROUTING")]
+    assert ["--uid-owner 0 --jump RETURN" in rule for rule in leaving] == [True, False]
+
+
+def test_what_pods_send_to_the_node_itself_is_policed_too() -> None:
+    assert f"--append INPUT --in-interface {NETWORK.bridge} --jump POLICIES" in init.policing(NETWORK)
+    assert json.loads(cluster.render("cni.json", KNOWN))["plugins"][0]["bridge"] == NETWORK.bridge
+
+
+def test_the_engine_of_network_policies_listens_where_the_rules_send_to() -> None:
+    (container,) = containers("network-policies")
+    assert f"--nfqueue-id={NETWORK.policy_queue}" in container["args"]
+    assert all(f"--queue-num {NETWORK.policy_queue}" in rule for rule in init.policing(NETWORK) if "NFQUEUE" in rule)
+
+
+@pytest.mark.parametrize("manifest", cluster.MANIFESTS)
+def test_add_ons_are_confined_and_say_what_they_take(manifest: str) -> None:
+    for container in containers(manifest):
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"]["drop"] == ["ALL"]
+        assert context["capabilities"].get("add", []) == (["NET_ADMIN"] if manifest == "network-policies" else [])
+        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+        assert "memory" in container["resources"]["limits"]
+        assert "readinessProbe" in container
 
 
 def test_forwarding_is_switched_on_in_the_nodes_network_only() -> None:
