@@ -23,11 +23,12 @@ CONTEXT = "cloudnative"
 ADMIN = STATE / "kubernetes" / "super-admin.conf"
 
 # What runs in the cluster from the start. The engine of NetworkPolicies comes first: until it runs, no pod connects.
-MANIFESTS = ("bootstrap", "network-policies", "metallb")
+MANIFESTS = ("bootstrap", "network-policies", "metallb", "metrics-server")
 WORKLOADS = (
     ("kube-system", "daemonset/kube-network-policies"),
     ("kube-system", "deployment/coredns"),
     ("metallb-system", "deployment/controller"),
+    ("kube-system", "deployment/metrics-server"),
 )
 
 # What every supervised program has in common.
@@ -105,6 +106,8 @@ def configure(tools: Toolchain) -> None:
         _write(PASSPHRASE, os.urandom(24).hex())
     if not KUBECONFIG.exists():
         _make_keys(tools)
+    if not (STATE / "pki" / "kubelet.crt").exists():
+        _make_kubelet_certificate()
 
 
 def _builder() -> str:
@@ -132,6 +135,16 @@ def _make_keys(tools: Toolchain) -> None:
         admin = (STATE / "kubernetes" / "admin.conf").read_text()
         _write(STATE / "kubernetes" / "user.conf", admin.replace("kubernetes-admin@cloudnative", CONTEXT))
         (STATE / "kubernetes" / "user.conf").rename(KUBECONFIG)
+
+
+def _make_kubelet_certificate() -> None:
+    """Make the certificate by which the kubelet is known to who asks it, for ten years; kubeadm has no phase for it."""
+    pki = STATE / "pki"
+    command = f"openssl req -x509 -config /dev/null -CA {pki}/ca.crt -CAkey {pki}/ca.key -days 3650 -nodes"
+    key = f"-newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout {pki}/kubelet.key -out {pki}/kubelet.crt"
+    name = f"-subj /O=system:nodes/CN=system:node:{CONTEXT} -addext subjectAltName=IP:{NETWORK.node}"
+    use = "-addext basicConstraints=critical,CA:FALSE -addext extendedKeyUsage=serverAuth"
+    run([*command.split(), *key.split(), *name.split(), *use.split()], log="kubeadm")
 
 
 def start_programs() -> None:
@@ -199,7 +212,7 @@ def add_ons(tools: Toolchain) -> None:
     crds = "\n---\n".join(
         path.read_text() for tool in ("metallb", "prometheus-operator") for path in tools.assets(tool)
     )
-    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, ServiceMonitor's CRD"):
+    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics, ServiceMonitor's CRD"):
         run(apply, log="add-ons", stdin=crds)
         run([*kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], log="add-ons")
         manifests = [render(f"{name}.yaml", known) for name in MANIFESTS]
@@ -207,6 +220,9 @@ def add_ons(tools: Toolchain) -> None:
         for namespace, workload in WORKLOADS:
             status = ["rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s"]
             run([*kubectl, *status], log="add-ons")
+        # Until it is, the API server cannot say all that it serves.
+        served = ["wait", "--for=condition=Available", "apiservice", "--all", "--timeout=60s"]
+        run([*kubectl, *served], log="add-ons")
 
 
 def _coredns(tools: Toolchain) -> str:

@@ -96,6 +96,12 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             files={"kube-network-policies": tools["cmd"]},
         ),
         Image(
+            name="metrics-server",
+            tag="v0.8.0",
+            folder="metrics-server",
+            files={"metrics-server": tools["metrics-server"]},
+        ),
+        Image(
             name="base/python",
             tag="3.11",
             folder="python",
