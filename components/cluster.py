@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components import checks
 from components.labels import Labels
+from components.ownership import owned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Cluster(pulumi.ComponentResource):
         restricted = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         made = Namespace(
             f"{name}-namespace",
-            metadata=ObjectMetaArgs(
+            metadata=owned(
                 name=args.namespace, labels={**args.labels.of(args.labels.part_of, "namespace"), **restricted}
             ),
             opts=pulumi.ResourceOptions(parent=self, provider=self.provider),

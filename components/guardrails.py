@@ -21,6 +21,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import checks, network
 from components.labels import Labels
+from components.ownership import owned
 from components.quota import Demand, Quota
 from components.resources import Resources
 
@@ -68,7 +69,7 @@ class Guardrails(pulumi.ComponentResource):
         labels = args.labels.of(args.labels.part_of, "guardrails")
 
         def metadata(of: str) -> ObjectMetaArgs:
-            return ObjectMetaArgs(name=of, namespace=args.namespace, labels=labels)
+            return owned(name=of, namespace=args.namespace, labels=labels)
 
         unstated = UNSTATED.requirements()
         made: list[ResourceQuota | LimitRange | NetworkPolicy] = [

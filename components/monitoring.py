@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components import checks
 from components.labels import Labels
+from components.ownership import owned
 from components.scrape_config import ScrapeTarget, service_monitor_spec
 
 
@@ -45,7 +45,7 @@ class Monitoring(pulumi.ComponentResource):
                 f"{name}-{target.name}",
                 api_version="monitoring.coreos.com/v1",
                 kind="ServiceMonitor",
-                metadata=ObjectMetaArgs(
+                metadata=owned(
                     name=target.name,
                     namespace=args.namespace,
                     labels={**args.selected_by, **args.labels.of(target.name, "monitoring")},

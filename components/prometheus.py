@@ -40,6 +40,7 @@ from components.content import named_after
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
 from components.network import Flow, Peer
+from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
 from components.scrape_config import ScrapeTarget, scrape_config
@@ -121,7 +122,7 @@ class Prometheus(pulumi.ComponentResource):
         awaited = pulumi.ResourceOptions(parent=self, custom_timeouts=limit)
         labels = args.labels.of(name, "monitoring")
         selector = args.labels.selector(name)
-        metadata = ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels)
+        metadata = owned(name=name, namespace=args.namespace, labels=labels)
 
         account = ServiceAccount(
             f"{name}-account",
@@ -143,7 +144,7 @@ class Prometheus(pulumi.ComponentResource):
         files = {"prometheus.yml": scrape_config(args.targets, args.scrape_interval_seconds)}
         config = ConfigMap(
             f"{name}-config",
-            metadata=ObjectMetaArgs(name=named_after(f"{name}-config", files), namespace=args.namespace, labels=labels),
+            metadata=owned(name=named_after(f"{name}-config", files), namespace=args.namespace, labels=labels),
             data=files,
             opts=child,
         )
@@ -164,7 +165,7 @@ class Prometheus(pulumi.ComponentResource):
         )
         service = Service(
             f"{name}-service",
-            metadata=ObjectMetaArgs(
+            metadata=owned(
                 name=name,
                 namespace=args.namespace,
                 labels=labels,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Secret
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.image import Credentials
 from components.labels import Labels
+from components.ownership import owned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class PullSecret(pulumi.ComponentResource):
         config = {"auths": {args.registry.partition("/")[0]: login}}
         secret = Secret(
             f"{name}-secret",
-            metadata=ObjectMetaArgs(namespace=args.namespace, labels=args.labels.of(name, "credentials")),
+            metadata=owned(namespace=args.namespace, labels=args.labels.of(name, "credentials")),
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": pulumi.Output.json_dumps(config)},
             opts=pulumi.ResourceOptions(parent=self),

@@ -56,6 +56,7 @@ from components.content import named_after
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
 from components.network import Flow, Peer
+from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
 from components.scrape_config import ScrapeTarget
@@ -181,7 +182,7 @@ class WebService(pulumi.ComponentResource):
         labels = args.labels.of(name, "web")
         selector = args.labels.selector(name)
 
-        metadata = ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels)
+        metadata = owned(name=name, namespace=args.namespace, labels=labels)
         account = ServiceAccount(
             f"{name}-account",
             metadata=metadata,
@@ -193,9 +194,7 @@ class WebService(pulumi.ComponentResource):
         variables = _environment(args)
         config = ConfigMap(
             f"{name}-config",
-            metadata=ObjectMetaArgs(
-                name=named_after(f"{name}-config", variables), namespace=args.namespace, labels=labels
-            ),
+            metadata=owned(name=named_after(f"{name}-config", variables), namespace=args.namespace, labels=labels),
             data=variables,
             opts=child,
         )
@@ -209,7 +208,7 @@ class WebService(pulumi.ComponentResource):
         )
         service = Service(
             f"{name}-service",
-            metadata=ObjectMetaArgs(
+            metadata=owned(
                 name=name,
                 namespace=args.namespace,
                 labels=labels,
@@ -251,7 +250,7 @@ def _secrets(
     secret = Secret(
         f"{name}-secrets",
         # No name of its own: changed content then makes a new object with a new name, which rolls the pods.
-        metadata=ObjectMetaArgs(namespace=args.namespace, labels=labels),
+        metadata=owned(namespace=args.namespace, labels=labels),
         string_data=args.secrets,
         opts=opts,
     )
@@ -276,7 +275,7 @@ def _expose_metrics(
     )
     Service(
         f"{name}-metrics",
-        metadata=ObjectMetaArgs(
+        metadata=owned(
             name=target.service,
             namespace=args.namespace,
             labels=target.selector,

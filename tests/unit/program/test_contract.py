@@ -78,6 +78,11 @@ def test_every_object_says_who_owns_it_and_in_which_environment(stack: Run, obje
         assert (labels["owner"], labels["environment"]) == ("platform", environment), made.name
 
 
+def test_what_the_program_declares_it_takes_back_from_whoever_changed_it(objects: list[Registered]) -> None:
+    for made in objects:
+        assert made.inputs["metadata"]["annotations"]["pulumi.com/patchForce"] == "true", made.name
+
+
 @pytest.mark.parametrize("key", ["instance", "part-of", "managed-by"])
 def test_all_objects_belong_to_the_same_installation(objects: list[Registered], key: str) -> None:
     assert len({made.inputs["metadata"]["labels"][f"app.kubernetes.io/{key}"] for made in objects}) == 1
