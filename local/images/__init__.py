@@ -26,7 +26,13 @@ PUSHED = STATE / "images.json"
 LOCK = STATE / "image-lock.json"
 """Digests by tagged image, in the form that the stacks' key `imageLock` takes."""
 
+# What packages' scripts would have made, for a root file system that is only unpacked: the bundle of certificates, and
+# dpkg's word on what there is, in a file a package, as scanners know it from distroless images.
 CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt'
+PACKAGES = (
+    'cd "$1"/var/lib/dpkg && mkdir status.d && for deb in "$1"/var/cache/apt/archives/*.deb; '
+    'do dpkg-deb --field "$deb" > "status.d/$(dpkg-deb --field "$deb" Package)"; done'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +44,9 @@ class RootFs:
 
     def command(self, tar: Path) -> list[str]:
         """Return the mmdebstrap call that writes it to `tar`."""
-        variant = (
-            ["--variant=extract", f"--customize-hook={CERTIFICATES}"] if self.unpack_only else ["--variant=minbase"]
-        )
+        # Of the hooks, this variant runs this one only.
+        hooks = [f"--extract-hook={hook}" for hook in (CERTIFICATES, PACKAGES)]
+        variant = ["--variant=extract", *hooks] if self.unpack_only else ["--variant=minbase"]
         return ["mmdebstrap", *variant, f"--include={','.join(self.packages)}", SUITE, str(tar)]
 
     @property
