@@ -7,9 +7,7 @@ import pytest
 
 from local.images import CERTIFICATES, PACKAGES, RootFs
 
-CONTROL = (
-    "Package: shop\nVersion: 1:2-3\nArchitecture: all\nMaintainer: Nobody <nobody@example.com>\nDescription: a shop\n"
-)
+CONTROL = "Package: shop\nVersion: 1:2-3\nArchitecture: all\nDescription: a shop\n"
 
 
 @pytest.fixture
