@@ -6,7 +6,7 @@ export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render status env test test-unit lint format audit bench lock docs clean
+.PHONY: help up down preview refresh rollback render status env test test-unit lint format audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -49,6 +49,9 @@ format: .venv ## Format the code
 
 audit: .venv ## Look up what the locks pin among the known vulnerabilities
 	@$(PYTHON) -m local.audit
+
+sbom: .venv ## Print the SBOM of the image that the stack (STACK=dev) runs
+	@$(PYTHON) -m local.sbom $(STACK)
 
 bench: .venv ## Time a change and a no-change update against buildctl and kubectl
 	@$(PYTHON) -m local up && $(PYTHON) -m bench

@@ -1,5 +1,6 @@
 """The main job on real parts: from source to a scraped, running service, and away again."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from pulumi.automation import OpType
 
+from local import sbom
 from local.network import NETWORK
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed
@@ -31,6 +33,12 @@ def test_what_runs_is_the_digest_that_the_stack_puts_out(deployed: Deployed) -> 
     running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     assert len(running) == REPLICAS
     assert {container["image"] for pod in running for container in pod["spec"]["containers"]} == {image}
+
+
+def test_the_image_says_what_it_is_made_of(deployed: Deployed) -> None:
+    document = json.loads(sbom.of(deployed.first.outputs["image"].value))
+    names = {one["name"] for one in document["components"]}
+    assert {"Flask", "gunicorn", "python3.11-minimal", "libssl3"} <= names
 
 
 def test_the_service_has_a_load_balancers_address_on_port_80(deployed: Deployed) -> None:
