@@ -101,18 +101,18 @@ class Project:
         lines[index] = f'MESSAGE = "{message}"\n'
         path.write_text("".join(lines))
 
-    def up(self) -> automation.UpResult:
+    def up(self, policy_packs: list[str] | None = None) -> automation.UpResult:
         """Run `pulumi up`; raises `automation.errors.CommandError`, with all that it said, when that fails."""
-        return self.stack.up(color="never")
+        return self.stack.up(color="never", policy_packs=policy_packs)
 
     def changes(self) -> set[OpType]:
         """Run `pulumi up` and return what kinds of changes it made; that objects were read or left alone is none."""
         return set(self.up().summary.resource_changes or {}) - {OpType.SAME, OpType.READ}
 
-    def fails(self) -> str:
+    def fails(self, policy_packs: list[str] | None = None) -> str:
         """Run `pulumi up`, which has to fail, and return what it said."""
         try:
-            self.up()
+            self.up(policy_packs)
         except automation.errors.CommandError as error:
             return str(error)
         raise AssertionError("pulumi up went through, and should have failed")

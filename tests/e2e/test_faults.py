@@ -144,6 +144,19 @@ def test_a_dockerfile_that_fails_says_which_step_did(project: Project) -> None:
     assert_still_serving(project, page)
 
 
+def test_what_no_stack_may_do_is_refused_by_the_policy_pack(project: Project) -> None:
+    page = project.page()
+    file, good, bad = "components/security.py", "allow_privilege_escalation=False", "allow_privilege_escalation=True"
+    project.replace(file, good, bad)
+    try:
+        said = project.fails(policy_packs=["policy"])
+    finally:
+        project.replace(file, bad, good)
+    assert "[mandatory]  no-privileges  (kubernetes:apps/v1:Deployment: " in said
+    assert "securityContext.allowPrivilegeEscalation must be False, found True; set it to False" in said
+    assert_still_serving(project, page)
+
+
 def test_an_image_that_never_becomes_ready_fails_in_time_naming_pod_and_reason(project: Project) -> None:
     page = project.page()
     file, good, bad = "app/webapp/webapp/health.py", "if phase is Phase.READY else", "if False else"
