@@ -36,7 +36,7 @@ env: .venv ## Print the exports for a shell: eval "$(make -s env)"
 	@$(PYTHON) -m local env
 
 test: .venv ## Run all tests, on the platform (started where it is not up)
-	@$(PYTHON) -m local up && $(PYTHON) -m pytest --quiet tests
+	@$(PYTHON) -m local up && $(PYTHON) -m local.toolchain kube-score && $(PYTHON) -m pytest --quiet tests
 
 test-unit: .venv ## Run the tests that need no platform
 	@$(PYTHON) -m local.toolchain prometheus prometheus-operator kube-score && $(PYTHON) -m pytest --quiet tests/unit tests/app
