@@ -1,8 +1,8 @@
-"""The platform, started where it is not up, and the one stack that most of these tests share."""
+"""The platform, started where it is not up, the one stack that most of these tests share, and what they measured."""
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,28 @@ from local.toolchain import Toolchain
 from tests.e2e.project import Project
 
 NAMESPACE = "cloudnative-e2e"
+
+Figures = Callable[[str, object], None]
+"""Takes down one figure, what it is and its value, for the end of the run's report."""
+
+_TAKEN_DOWN = pytest.StashKey[list[tuple[str, str]]]()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """Return what takes a figure down; all of them are printed once, when the run has ended."""
+    taken_down = pytestconfig.stash.setdefault(_TAKEN_DOWN, [])
+    return lambda what, value: taken_down.append((what, str(value)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was taken down."""
+    taken_down = config.stash.get(_TAKEN_DOWN, [])
+    if taken_down:
+        terminalreporter.section("figures")
+        width = max(len(what) for what, _ in taken_down)
+        for what, value in taken_down:
+            terminalreporter.write_line(f"{what:{width}}  {value}")
 
 
 @pytest.fixture(scope="session")
