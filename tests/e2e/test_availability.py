@@ -216,7 +216,7 @@ def processes(uid: str) -> list[int]:
     return found
 
 
-CRASHES = ("app/webapp/webapp/wsgi.py", "from webapp", 'raise SystemExit("broken on purpose")\nfrom webapp')
+CRASHES = ("app/webapp/webapp/wsgi.py", "from webapp", 'raise RuntimeError("broken on purpose")\nfrom webapp')
 NEVER_READY = ("app/webapp/webapp/health.py", "if phase is Phase.READY else", "if False else")
 
 
