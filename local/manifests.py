@@ -46,6 +46,10 @@ class Accepted:
 
 ACCEPTED = (
     Accepted(
+        check="deployment-has-host-podantiaffinity",
+        reason="Topology spread constraints, which kube-score does not look at, spread pods over nodes and zones.",
+    ),
+    Accepted(
         check="container-image-pull-policy",
         reason="What runs is named by digest: what a node has of it is what it would pull, and a registry that is down "
         "must not keep pods from starting.",
