@@ -40,6 +40,9 @@ def up() -> None:
             unpacked.result()
         pulumi_home.ensure(tools)
         cluster.configure(tools)
+        if node.outdated():
+            with step("Stopping the node, which another version of this code started"):
+                node.stop()
         with step("The node: registry, BuildKit, containerd, etcd, Kubernetes"):
             if not node.running():
                 node.start()

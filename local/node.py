@@ -4,6 +4,7 @@
 back its mounts, its network and its rules. Nothing here knows Kubernetes.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -18,12 +19,16 @@ import supervisor
 import supervisor.xmlrpc
 
 from local.errors import PlatformError
-from local.init import PRIVATE
+from local.init import PRIVATE, layout
 from local.network import NETWORK
 from local.paths import CHECKOUT, LOGS, RUN, STATE
 from local.progress import wait_for
 
 PID_FILE = RUN / "node.pid"
+STARTED = RUN / "node.started"
+CONFIGURATION = ("cni", "config", "registries")
+"""Folders of the state whose files the node's programs read when they start."""
+
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -39,6 +44,18 @@ def running() -> int | None:
 def _started(pid: int) -> str:
     """Return when a process was started, in ticks since boot: a process id alone may be another's by now."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def outdated() -> bool:
+    """Tell whether a node runs that was started with another layout or other files than it would be now."""
+    return running() is not None and (not STARTED.exists() or STARTED.read_text() != configuration(STATE))
+
+
+def configuration(state: Path) -> str:
+    """Return the hash of what a node is started with: its layout, and the files that its programs read."""
+    files = sorted(path for folder in CONFIGURATION for path in (state / folder).rglob("*") if path.is_file())
+    parts = [*layout(NETWORK), *(f"{path.relative_to(state)}\n{path.read_text()}" for path in files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def start() -> None:
@@ -63,6 +80,7 @@ def start() -> None:
             stderr=log,
             start_new_session=True,
         )
+    STARTED.write_text(configuration(STATE))
     PID_FILE.write_text(f"{keeper.pid} {_started(keeper.pid)}\n")
     wait_for(
         "The node's start", lambda: bool(states()) or keeper.poll() is not None, seconds=30, see=f"{LOGS}/node.log"
