@@ -73,16 +73,17 @@ def finished(project: Project, *arguments: str) -> str:
 
 def interrupt(project: Project, after: int, how: signal.Signals) -> int:
     """Run `pulumi up` and send it `how` once it has made `after` objects; return how many it had made at its end."""
-    process = pulumi(project, "up", "--yes", "--skip-preview")
-    assert process.stdout is not None
     made = 0
-    for line in process.stdout:
-        if " created (" in line:
-            made += 1
-        if made == after:
-            os.killpg(process.pid, how)
-            after = -1
-    process.wait(timeout=60)
+    with pulumi(project, "up", "--yes", "--skip-preview") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if " created (" in line:
+                made += 1
+            if made == after:
+                os.killpg(process.pid, how)
+                after = -1
+    # The program that the killed engine had started waits for it for ever.
+    subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
     return made
 
 
@@ -190,14 +191,14 @@ def test_an_autoscalers_number_of_pods_survives_an_update(project: Project, figu
 
 def test_the_second_of_two_updates_at_once_is_refused_and_the_first_completes(project: Project) -> None:
     project.greet("Hello, First Of Two!")
-    first = pulumi(project, "up", "--yes", "--skip-preview")
-    assert first.stdout is not None
-    for line in first.stdout:
-        if "updating" in line.lower():
-            break
-    second = pulumi(project, "up", "--yes", "--skip-preview")
-    refused, _ = second.communicate(timeout=60)
-    rest, _ = first.communicate(timeout=120)
+    with pulumi(project, "up", "--yes", "--skip-preview") as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if "updating" in line.lower():
+                break
+        second = pulumi(project, "up", "--yes", "--skip-preview")
+        refused, _ = second.communicate(timeout=60)
+        rest = first.stdout.read()
     assert second.returncode != 0
     assert "the stack is currently locked" in refused
     assert first.returncode == 0, rest
