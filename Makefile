@@ -36,10 +36,10 @@ env: .venv ## Print the exports for a shell: eval "$(make -s env)"
 	@$(PYTHON) -m local env
 
 test: .venv ## Run all tests, on the platform (started where it is not up)
-	@$(PYTHON) -m local up && $(PYTHON) -m local.toolchain kube-score && $(PYTHON) -m pytest --quiet tests
+	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet tests/e2e
 
 test-unit: .venv ## Run the tests that need no platform
-	@$(PYTHON) -m local.toolchain prometheus prometheus-operator kube-score && $(PYTHON) -m pytest --quiet tests/unit tests/app
+	@$(PYTHON) -m local.toolchain prometheus prometheus-operator kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
 	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md
