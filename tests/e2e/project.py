@@ -133,10 +133,25 @@ class Project:
 
     def kubectl(self, *arguments: str) -> Any:
         """Return what `kubectl … --output=json` says of the stack's namespace."""
-        command = ["kubectl", f"--namespace={self.namespace}", *arguments, "--output=json"]
-        result = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        return json.loads(self.plain_kubectl(f"--namespace={self.namespace}", *arguments, "--output=json"))
+
+    def plain_kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Return what a kubectl command prints; in the namespace that its arguments name."""
+        command = ["kubectl", *arguments]
+        result = subprocess.run(command, env=self.env, input=stdin, capture_output=True, text=True, check=False)
         assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
-        return json.loads(result.stdout)
+        return result.stdout
+
+    def python(self, pod: str, program: str, *arguments: str) -> str:
+        """Run a Python program in a pod of the namespace, and return what it printed.
+
+        Args:
+            pod: Its name, and what kubectl is to know beside that, such as `NAME --container=NAME`.
+            program: Its source.
+            arguments: Given to it.
+        """
+        where = [f"--namespace={self.namespace}", *pod.split()]
+        return self.plain_kubectl("exec", *where, "--", "/usr/bin/python3", "-c", program, *arguments)
 
 
 def get(url: str) -> httpx.Response:
