@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,12 @@ class Project:
     def kubectl(self, *arguments: str) -> Any:
         """Return what `kubectl … --output=json` says of the stack's namespace."""
         return json.loads(self.plain_kubectl(f"--namespace={self.namespace}", *arguments, "--output=json"))
+
+    def objects(self, *, but: Collection[str]) -> list[Any]:
+        """Return all objects of the stack's namespace, of every kind but those given, such as `secrets`."""
+        kinds = self.plain_kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
+        found: list[Any] = self.kubectl("get", ",".join(sorted(set(kinds) - set(but))))["items"]
+        return found
 
     def plain_kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Return what a kubectl command prints; in the namespace that its arguments name."""

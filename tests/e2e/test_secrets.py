@@ -150,12 +150,6 @@ def image(project: Project, said: dict[str, bytes]) -> dict[str, list[bytes]]:
     return found
 
 
-def objects(project: Project) -> bytes:
-    """Return all objects of the stack's namespace but its Secrets."""
-    kinds = project.plain_kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
-    return json.dumps(project.kubectl("get", ",".join(set(kinds) - {"secrets"}))).encode()
-
-
 PLACES = (
     "preview --diff",
     "up --diff",
@@ -188,7 +182,7 @@ def places(
         Place([(project.folder / "Pulumi.e2e.yaml").read_bytes()]),
         Place(contents(project.folder.parent / "backend")),
         Place(contents(rendered)),
-        Place([objects(project)]),
+        Place([json.dumps(project.objects(but={"secrets"})).encode()]),
         Place([json.dumps(project.kubectl("get", "events")).encode()], mark=running[0]),
         Place([project.python(pod, PROCESSES).encode() for pod in running]),
         Place([logged]),
