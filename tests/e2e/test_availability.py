@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,15 +19,17 @@ import httpx
 import pytest
 
 from local.toolchain import Toolchain
-from tests.e2e.conftest import Deployed
+from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.load import Load, under_load
 from tests.e2e.project import Project, eventually, get
 from tests.e2e.test_faults import configured
 
-Figures = Callable[[str, object], None]
 SELECTOR = "--selector=app.kubernetes.io/name=webapp"
 RATE = 160
 """Requests a second of each of two loads; far from what the pods could take, as losses are what is looked for."""
+
+LOW_RATE = 50
+"""The same beside pods that crash or start over and over, which take what processor there is."""
 
 SLOW_ROUTE = """
     @routes.get("/slow")
@@ -48,12 +50,14 @@ def project(deployed: Deployed) -> Project:
 
 
 @contextmanager
-def both_loads(tools: Toolchain, project: Project, folder: Path, totals: list[Load]) -> Iterator[None]:
+def both_loads(
+    tools: Toolchain, project: Project, folder: Path, totals: list[Load], rate: int = RATE
+) -> Iterator[None]:
     """Run a load of kept-alive and one of fresh connections while the block runs; add both up into `totals`."""
     url = f"{project.output('url')}/api/info"
     with (
-        under_load(tools, url, folder, rate=RATE, keep_alive=True) as kept,
-        under_load(tools, url, folder, rate=RATE, keep_alive=False) as fresh,
+        under_load(tools, url, folder, rate=rate, keep_alive=True) as kept,
+        under_load(tools, url, folder, rate=rate, keep_alive=False) as fresh,
     ):
         yield
     totals += [kept, fresh]
@@ -242,7 +246,7 @@ def test_a_version_that_fails_is_named_in_time_and_costs_no_request(  # noqa: PL
         values["webapp.image"] = f"{repository}@sha256:{'0' * 64}"
     totals: list[Load] = []
     try:
-        with configured(project, values), both_loads(tools, project, tmp_path, totals):
+        with configured(project, values), both_loads(tools, project, tmp_path, totals, LOW_RATE):
             started = time.monotonic()
             said = project.fails()
             seconds = time.monotonic() - started

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ import pytest
 from pulumi.automation import OpType
 
 from local.toolchain import Toolchain
-from tests.e2e.conftest import Deployed
+from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.project import Project, eventually, get
 from tests.e2e.test_faults import configured, stopped
 
-Figures = Callable[[str, object], None]
 KINDS = (
     "serviceaccounts,configmaps,secrets,services,deployments,networkpolicies,poddisruptionbudgets,"
     "horizontalpodautoscalers,resourcequotas,limitranges,roles,rolebindings"
