@@ -12,6 +12,7 @@ import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -462,8 +463,13 @@ def _pins(values: Mapping[str, Any]) -> _Pins:
     return _Pins(digests, tags_will_do=values.get("allowMutableTags", False) is not False)
 
 
+@cache
+def _schema() -> Mapping[str, Any]:
+    return Settings.model_json_schema()
+
+
 def _problems(error: ValidationError, secrets: Collection[str]) -> Iterator[_Problem]:
-    schema = Settings.model_json_schema()
+    schema = _schema()
     errors = error.errors(include_url=False)
     for one in errors:
         loc = one["loc"]

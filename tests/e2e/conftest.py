@@ -11,7 +11,7 @@ from pulumi import automation
 from local import toolchain
 from local.paths import CHECKOUT
 from local.toolchain import Toolchain
-from tests.e2e.project import Project
+from tests.e2e.project import Project, eventually
 
 NAMESPACE = "cloudnative-e2e"
 
@@ -56,13 +56,18 @@ def undeployed(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @dataclass(frozen=True)
 class Deployed:
-    """A project that was deployed, and what the first `up` of it said."""
+    """A project that was deployed, what the first `up` of it said, and what was there then."""
 
     project: Project
     first: automation.UpResult
+    page: str
+    replicas: int
 
 
 @pytest.fixture(scope="session")
 def deployed(undeployed: Project) -> Deployed:
-    """The project after its first `up`."""
-    return Deployed(undeployed, undeployed.up())
+    """The project after its first `up`, once its address answers."""
+    first = undeployed.up()
+    eventually(undeployed.answers, "an answer of the service's address")
+    replicas = undeployed.kubectl("get", "deployment", "webapp")["status"]["readyReplicas"]
+    return Deployed(undeployed, first, undeployed.page(), replicas)

@@ -1,6 +1,6 @@
 """A constant load on a URL, by vegeta, for as long as a block runs; and how many of its requests were lost.
 
-A request is lost unless it was answered with 200: refused, reset, timed out after 10 s, or answered with an error.
+A request is lost unless it was answered with 200: refused, reset, timed out after 30 s, or answered with an error.
 """
 
 import json
@@ -49,7 +49,7 @@ def under_load(tools: Toolchain, url: str, folder: Path, *, rate: int, keep_aliv
     """Send `rate` requests a second to `url` while the block runs; each by a connection of its own, or kept alive."""
     results = folder / f"load-{'kept' if keep_alive else 'fresh'}.bin"
     command = [
-        *(str(tools["vegeta"]), "attack", f"-rate={rate}/s", f"-duration={LONGEST}", "-timeout=10s"),
+        *(str(tools["vegeta"]), "attack", f"-rate={rate}/s", f"-duration={LONGEST}", "-timeout=30s"),
         *(f"-keepalive={'true' if keep_alive else 'false'}", "-name=load", f"-output={results}"),
     ]
     load = Load()
@@ -61,7 +61,7 @@ def under_load(tools: Toolchain, url: str, folder: Path, *, rate: int, keep_aliv
         yield load
     finally:
         attack.send_signal(signal.SIGINT)
-        attack.wait(timeout=30)
+        attack.wait(timeout=60)
     report = [str(tools["vegeta"]), "report", "-type=json", str(results)]
     said = json.loads(subprocess.run(report, capture_output=True, text=True, check=True).stdout)
     load.sent = said["requests"]

@@ -127,6 +127,13 @@ class Project:
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.text
 
+    def answers(self) -> bool:
+        """Tell whether the page is served: an address that was just given out takes kube-proxy a moment."""
+        try:
+            return bool(self.page())
+        except httpx.TransportError:
+            return False
+
     def shows(self, text: str) -> None:
         """Wait until the page holds `text`: just after a rollout, an old pod that is ending may still answer."""
         eventually(lambda: text in self.page(), f"{text!r} on the page")

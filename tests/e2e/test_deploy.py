@@ -21,13 +21,12 @@ REPLICAS = 3
 def test_the_first_up_makes_everything_and_ends_with_pods_that_serve(deployed: Deployed) -> None:
     changes = set(deployed.first.summary.resource_changes or {})
     assert changes - {OpType.READ} == {OpType.CREATE}
-    assert GREETING in deployed.project.page()
-    deployment = deployed.project.kubectl("get", "deployment", "webapp")
-    assert deployment["status"]["readyReplicas"] == REPLICAS
+    assert GREETING in deployed.page
+    assert deployed.replicas == REPLICAS
 
 
 def test_what_runs_is_the_digest_that_the_stack_puts_out(deployed: Deployed) -> None:
-    image = deployed.first.outputs["image"].value
+    image = deployed.project.output("image")
     assert re.fullmatch(rf"{NETWORK.registry}/cloudnative-e2e/webapp@sha256:[0-9a-f]{{64}}", image)
     pods = deployed.project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
     running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
@@ -88,12 +87,15 @@ def test_prometheus_has_all_replicas_as_healthy_targets_and_their_counter(deploy
 
 def test_a_changed_line_shows_in_the_preview_and_reaches_the_url(deployed: Deployed) -> None:
     project = deployed.project
+    project.greet("Hello, Line!")
+    project.up()
+    project.shows("Hello, Line!")
     before = project.output("image")
     project.greet("Hello, Changed Line!")
     preview = project.stack.preview(diff=True, color="never")
     assert preview.change_summary.get(OpType.UPDATE, 0) >= 1
     assert "deployment/webapp" in preview.stdout.lower() or "webapp-deployment" in preview.stdout
-    assert GREETING in project.page(), "a preview must change nothing"
+    assert "Hello, Line!" in project.page(), "a preview must change nothing"
     project.up()
     project.shows("Hello, Changed Line!")
     assert project.output("image") != before
