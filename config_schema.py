@@ -3,8 +3,9 @@
 It works on any JSON schema that pydantic makes of nested models, and knows nothing about the keys themselves.
 """
 
+import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,15 @@ class Row:
 
     limits: str
     description: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One key that is wrong."""
+
+    path: str
+    text: str
+    """What it must be and what was found, to stand after the path."""
 
 
 def locate(root: Schema, loc: Sequence[int | str]) -> tuple[str, Schema]:
@@ -74,6 +84,41 @@ def limits(root: Schema, node: Schema) -> str:  # noqa: PLR0911 - one return a k
         case {"type": "string"}:
             return "a non-empty string" if node.get("minLength") else "a string"
     raise NotImplementedError(f"no words for the schema {node}")
+
+
+def problems(root: Schema, errors: Sequence[Mapping[str, Any]], *, hidden: Collection[str]) -> Iterator[Problem]:
+    """Yield in words what pydantic's `errors` say of values that the schema `root` is for.
+
+    What was found below the keys `hidden` is left out.
+    """
+    for one in errors:
+        loc = one["loc"]
+        if any(other["loc"][: len(loc)] == loc != other["loc"] for other in errors):
+            continue  # A list with a wrong item is reported as too short as well, which it is not.
+        path, part = locate(root, loc[:-1] if one["type"] == "extra_forbidden" else loc)
+        match one["type"]:
+            case "missing":
+                text = f"is missing; it must be {limits(root, part)}"
+            case "extra_forbidden":
+                path, known = step(path, str(loc[-1])), list(part["properties"])
+                close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+                text = f"is no key; did you mean {close[0]}?" if close else f"is no key; known are {', '.join(known)}"
+            case "union_tag_invalid" | "union_tag_not_found":
+                name, kinds = part["discriminator"]["propertyName"], part["discriminator"]["mapping"]
+                path, found = step(path, name), one["input"].get(name)
+                text = "is missing; it must be" if found is None else "must be"
+                text += f" one of {', '.join(kinds)}" + ("" if found is None else f", found {_shortened(found)}")
+            case "value_error":
+                text = str(one["ctx"]["error"])
+            case _:
+                text = f"must be {limits(root, part)}, found {_shortened(one['input'])}"
+        secret = path.partition(".")[0].partition("[")[0] in hidden
+        yield Problem(path, text.partition(", found ")[0] if secret else text)
+
+
+def _shortened(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def rows(root: Schema, node: Schema, path: str = "", condition: str = "") -> Iterator[Row]:

@@ -8,10 +8,8 @@ here.
 It decides nothing: which components there are, and what they get, stands in `__main__.py`.
 """
 
-import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +33,8 @@ from components import checks, network, prometheus, quota, resources, web_servic
 from components.exposure import ServiceType
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
+from config_schema import Problem
+from image_lock import LOCK, Pins, read_lock
 
 PASSWORD = "registryPassword"  # noqa: S105 - the key, not a password
 SECRETS = (PASSWORD, "webappSecrets")
@@ -50,45 +50,14 @@ def _limits(text: str) -> Any:
     return Field(json_schema_extra={"limits": text})
 
 
-@dataclass(frozen=True)
-class _Pins:
-    """What is known beside an image's name: digests by tagged name, and whether a tag will do without one."""
-
-    digests: Mapping[str, str]
-    tags_will_do: bool
-
-
-def _one_image(value: str, info: ValidationInfo) -> str:
-    """Return the image by its digest where `imageLock` has that; refuse one that can be another tomorrow."""
-    checks.image(value)
-    pins = info.context
-    if not isinstance(pins, _Pins) or "@" in value:
-        return value
-    if value in pins.digests:
-        return f"{value}@{pins.digests[value]}"
-    if pins.tags_will_do:
-        return value
-    raise ValueError(
-        f"must have a digest (…@sha256:…), because a tag can be another image tomorrow, found {value!r}; "
-        "or list it in imageLock; or, where nothing depends on the stack, set allowMutableTags"
-    )
+def _pinned(value: str, info: ValidationInfo) -> str:
+    return info.context.pinned(value) if isinstance(info.context, Pins) else checks.image(value)
 
 
 def _lock(value: str) -> str:
     if value:
-        _digests(value)
+        read_lock(value)
     return value
-
-
-def _digests(path: str) -> Mapping[str, str]:
-    """Return what the file `path` says; raises `ValueError` when it says nothing of the kind."""
-    try:
-        found: dict[str, str] = json.loads(Path(path).read_text(encoding="utf-8"))
-        for name, digest in found.items():
-            checks.pinned_image(f"{name}@{digest}")
-    except (AttributeError, OSError, ValueError) as error:
-        raise ValueError(f"must be {_LOCK}, found {path!r} ({error})") from error
-    return found
 
 
 def _quantity(value: str) -> str:
@@ -106,14 +75,13 @@ def _readable_certificates(value: str) -> str:
     raise ValueError(f"must be {_CERTIFICATES}, found {value!r}")
 
 
-_LOCK = "the path of a readable JSON file with an object of digests (sha256:…) by tagged image"
 _CERTIFICATES = "the absolute path of a readable file with certificates in PEM"
 _RELEASE = "1 to 128 letters, digits, dots, hyphens, underscores or plus signs"
 _DURATION = "a whole number with a unit (s, m, h, d, w, y), such as 12h or 1d"
 
 DnsLabel = Annotated[str, AfterValidator(checks.dns_label), _limits(checks.DNS_LABEL)]
 EnvName = Annotated[str, AfterValidator(checks.env_name), _limits(checks.ENV_NAME)]
-ImageReference = Annotated[str, AfterValidator(_one_image), _limits(checks.IMAGE)]
+ImageReference = Annotated[str, AfterValidator(_pinned), _limits(checks.IMAGE)]
 PinnedImage = Annotated[str, AfterValidator(checks.pinned_image), _limits(checks.PINNED)]
 Networks = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(checks.networks), _limits(checks.NETWORKS)]
 SecretName = Annotated[str, AfterValidator(checks.secret_name), _limits(checks.SECRET_NAME)]
@@ -333,7 +301,7 @@ class Settings(_Keys):
         Field(default="", description="Password for `registry.username`; a secret."),
         _limits("a secret string"),
     ]
-    image_lock: Annotated[str, AfterValidator(_lock), _limits(_LOCK)] = Field(
+    image_lock: Annotated[str, AfterValidator(_lock), _limits(LOCK)] = Field(
         default="", description="File with the digests of images that are given by tag here; default: none."
     )
     allow_mutable_tags: bool = Field(
@@ -411,7 +379,7 @@ def parse(raw: Mapping[str, str], *, secrets: Collection[str], prefix: str = "")
         # From JSON rather than from Python values, as only then may an array become a tuple although types are strict.
         settings = Settings.model_validate_json(json.dumps(values), context=_pins(values))
     except ValidationError as error:
-        problems += _problems(error, secrets)
+        problems += config_schema.problems(_schema(), error.errors(include_url=False), hidden={*SECRETS, *secrets})
     if settings and not problems:
         return settings
     first = problems[0].path
@@ -430,12 +398,6 @@ def parse(raw: Mapping[str, str], *, secrets: Collection[str], prefix: str = "")
     )
 
 
-@dataclass(frozen=True)
-class _Problem:
-    path: str
-    text: str
-
-
 def _decoded(key: str, text: str) -> Any:
     fields = {field.alias: field for field in Settings.model_fields.values()}
     if key not in fields or fields[key].annotation in (str, SecretStr):
@@ -446,56 +408,23 @@ def _decoded(key: str, text: str) -> Any:
         return text
 
 
-def _misplaced_secrets(raw: Mapping[str, str], secrets: Collection[str]) -> Iterator[_Problem]:
+def _misplaced_secrets(raw: Mapping[str, str], secrets: Collection[str]) -> Iterator[Problem]:
     for key in SECRETS:
         if raw.get(key) not in (None, "", "{}") and key not in secrets:
-            yield _Problem(key, "must be encrypted, found plain text")
+            yield Problem(key, "must be encrypted, found plain text")
     for key in sorted(set(secrets) - set(SECRETS)):
-        yield _Problem(key, f"must not hold a secret, which it would not keep; only {' and '.join(SECRETS)} do")
+        yield Problem(key, f"must not hold a secret, which it would not keep; only {' and '.join(SECRETS)} do")
 
 
-def _pins(values: Mapping[str, Any]) -> _Pins:
+def _pins(values: Mapping[str, Any]) -> Pins:
     """Return what the two keys about images say; one that is wrong is reported by itself, and holds up nothing else."""
     try:
-        digests = _digests(values["imageLock"]) if values.get("imageLock") else {}
+        digests = read_lock(values["imageLock"]) if values.get("imageLock") else {}
     except (TypeError, ValueError):
-        return _Pins({}, tags_will_do=True)
-    return _Pins(digests, tags_will_do=values.get("allowMutableTags", False) is not False)
+        return Pins(tags_will_do=True)
+    return Pins(digests=digests, tags_will_do=values.get("allowMutableTags", False) is not False)
 
 
 @cache
 def _schema() -> Mapping[str, Any]:
     return Settings.model_json_schema()
-
-
-def _problems(error: ValidationError, secrets: Collection[str]) -> Iterator[_Problem]:
-    schema = _schema()
-    errors = error.errors(include_url=False)
-    for one in errors:
-        loc = one["loc"]
-        if any(other["loc"][: len(loc)] == loc != other["loc"] for other in errors):
-            continue  # A list with a wrong item is reported as too short as well, which it is not.
-        path, part = config_schema.locate(schema, loc[:-1] if one["type"] == "extra_forbidden" else loc)
-        match one["type"]:
-            case "missing":
-                text = f"is missing; it must be {config_schema.limits(schema, part)}"
-            case "extra_forbidden":
-                path, known = config_schema.step(path, str(loc[-1])), list(part["properties"])
-                close = difflib.get_close_matches(str(loc[-1]), known, n=1)
-                text = f"is no key; did you mean {close[0]}?" if close else f"is no key; known are {', '.join(known)}"
-            case "union_tag_invalid" | "union_tag_not_found":
-                name, kinds = part["discriminator"]["propertyName"], part["discriminator"]["mapping"]
-                path, found = config_schema.step(path, name), one["input"].get(name)
-                text = "is missing; it must be" if found is None else "must be"
-                text += f" one of {', '.join(kinds)}" + ("" if found is None else f", found {_shortened(found)}")
-            case "value_error":
-                text = str(one["ctx"]["error"])
-            case _:
-                text = f"must be {config_schema.limits(schema, part)}, found {_shortened(one['input'])}"
-        hidden = path.partition(".")[0].partition("[")[0] in {*SECRETS, *secrets}
-        yield _Problem(path, text.partition(", found ")[0] if hidden else text)
-
-
-def _shortened(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
