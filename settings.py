@@ -208,7 +208,7 @@ class WebService(_Keys):
     image: PinnedImage | None = Field(
         default=None, description="Image to run instead of building one; `make rollback` sets it."
     )
-    replicas: int = Field(default=3, ge=1, le=100, description="Pods.")
+    replicas: int = Field(default=3, ge=1, le=100, description="Pods; with `autoscaling`, the fewest of them.")
     autoscaling: Autoscaling | None = None
     port: UnprivilegedPort = Field(default=8080, description="Port of the container.")
     metrics_port: UnprivilegedPort = Field(
