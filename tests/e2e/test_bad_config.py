@@ -32,14 +32,16 @@ def one_of_each_kind(valid: Mapping[str, Any]) -> list[Wrong]:
 def project(deployed: Deployed) -> Project:
     """The deployed project, at rest: up to date, and with no pod that is about to go."""
     deployed.project.up()
-    eventually(
-        lambda: (
-            not any("deletionTimestamp" in pod["metadata"] for pod in deployed.project.kubectl("get", "pods")["items"])
-        ),
-        "the end of the last rollout's pods",
-        seconds=60,
-    )
+    eventually(lambda: at_rest(deployed.project), "the end of the last rollout's pods", seconds=60)
     return deployed.project
+
+
+def at_rest(project: Project) -> bool:
+    """Tell whether no pod is about to go, and the quota's count of pods has come after them."""
+    pods = project.kubectl("get", "pods")["items"]
+    (quota,) = project.kubectl("get", "resourcequotas")["items"]
+    ending = any("deletionTimestamp" in pod["metadata"] for pod in pods)
+    return not ending and int(quota["status"]["used"]["pods"]) == len(pods)
 
 
 def versions(project: Project) -> dict[str, str]:
