@@ -42,7 +42,7 @@ test-unit: .venv ## Run the tests that need no platform
 	@$(PYTHON) -m local.toolchain prometheus prometheus-operator kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
-	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md
+	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json
 
 format: .venv ## Format the code
 	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
@@ -59,8 +59,8 @@ bench: .venv ## Time a change and a no-change update against buildctl and kubect
 lock: .venv ## Pin what requirements.txt and its like ask for, with hashes
 	@for file in requirements requirements-bootstrap requirements-dev app/webapp/requirements; do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
 
-docs: .venv ## Write the configuration's reference into README.md
-	@$(PYTHON) -m docs.config_reference README.md
+docs: .venv ## Write the configuration's reference into README.md, and what metrics the app exports
+	@$(PYTHON) -m docs.config_reference README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics app/webapp/metrics.json
 
 clean: .venv ## Stop the platform and remove all it keeps on this machine, caches included
 	@$(PYTHON) -m local clean

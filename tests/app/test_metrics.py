@@ -1,18 +1,23 @@
 """Metrics: what is counted, with which labels, and how it adds up over workers."""
 
+import json
 import os
+import re
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from docs import app_metrics
+
 from .conftest import Start
-from .gunicorn_process import PATIENCE_SECONDS, GunicornProcess
+from .gunicorn_process import APP, PATIENCE_SECONDS, GunicornProcess
 
 
 def _registry(app: Flask) -> CollectorRegistry:
@@ -100,6 +105,30 @@ def test_the_build_is_shown_as_a_gauge_of_1(server: GunicornProcess) -> None:
 def test_metrics_are_served_on_their_own_port_only(server: GunicornProcess) -> None:
     assert server.status("/metrics") == 404
     assert server.http.get(server.metrics_url).status_code == 200
+
+
+def test_what_is_said_of_the_metrics_to_the_program_is_what_a_scrape_shows(server: GunicornProcess) -> None:
+    server.get("/")
+    samples = [re.fullmatch(r"(\w+)(?:\{(.*)\})?", series) for series in server.scrape()]
+    labels: dict[str, set[str]] = {}
+    for sample in filter(None, samples):
+        labels.setdefault(sample[1], set()).update(re.findall(r'(\w+)="', sample[2] or ""))
+    said = json.loads((APP / "metrics.json").read_text()).values()
+    assert labels == {
+        name: {*metric["labels"], *(["le"] if name.endswith("_bucket") else [])}
+        for metric in said
+        for name in metric["samples"]
+    }
+    (buckets,) = [metric["buckets"] for metric in said if metric["type"] == "histogram"]
+    bounds = {bound for series in server.scrape() for bound in re.findall(r'[{,]le="([^"]*)"', series)}
+    assert bounds == set(buckets)
+
+
+def test_a_metric_whose_labels_cannot_be_told_is_refused_by_name(app: Flask, client: FlaskClient) -> None:
+    client.get("/")
+    Counter("forgotten", "Counted by nobody.", ["label"], registry=_registry(app))
+    with pytest.raises(ValueError, match="forgotten has no sample after a request; "):
+        app_metrics.exported(_registry(app).collect())
 
 
 def test_counts_add_up_over_the_workers(server: GunicornProcess) -> None:
