@@ -7,6 +7,7 @@ import pulumi
 import settings
 from components.availability import Autoscaling
 from components.cluster import Cluster, ClusterArgs
+from components.faults import Faults
 from components.guardrails import Guardrails, GuardrailsArgs
 from components.image import Credentials, Image, ImageArgs
 from components.labels import Labels
@@ -99,6 +100,7 @@ if isinstance(config.monitoring, settings.PrometheusOperator):
 else:
     scraper = Peer(pods=labels.selector("prometheus"))
 scaling = config.webapp.autoscaling
+faults = config.webapp.faults
 webapp = WebService(
     "webapp",
     WebServiceArgs(
@@ -121,6 +123,7 @@ webapp = WebService(
             name: pulumi.Output.secret(secret.get_secret_value()) for name, secret in config.webapp_secrets.items()
         },
         pull_secrets=pull_secrets,
+        faults=Faults(**faults.model_dump()) if faults else None,
     ),
     in_cluster,
 )

@@ -71,8 +71,8 @@ def limits(root: Schema, node: Schema) -> str:  # noqa: PLR0911 - one return a k
             return f"an object whose {name} is one of {', '.join(kinds)}"
         case {"enum": values}:
             return f"one of {', '.join(values)}"
-        case {"type": "integer", "minimum": least, "maximum": most}:
-            return f"a whole number from {least} to {most}"
+        case {"type": "integer" | "number" as kind, "minimum": least, "maximum": most}:
+            return f"a {'whole ' if kind == 'integer' else ''}number from {least} to {most}"
         case {"type": "boolean"}:
             return "true or false"
         case {"type": "array", "minItems": least, "items": items}:

@@ -199,6 +199,20 @@ class Autoscaling(_Keys):
     )
 
 
+class Faults(_Keys):
+    """`faults`: what goes wrong on purpose."""
+
+    error_percent: float = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Share of the requests answered with 500, to try alerts; not in production.",
+    )
+    delay_seconds: float = Field(
+        default=0, ge=0, le=30, description="Delay of each request, to try alerts; not in production."
+    )
+
+
 class WebService(_Keys):
     """A service that answers HTTP; one key a service."""
 
@@ -225,6 +239,7 @@ class WebService(_Keys):
         default="info", description="Least severe level logged."
     )
     config: dict[EnvName, str] = Field(default={}, description="Further environment variables; not for secrets.")
+    faults: Faults | None = None
 
     @field_validator("autoscaling")
     @classmethod

@@ -138,6 +138,13 @@ def within(request: str, limit: str) -> None:
         raise ValueError(f"must not be above the limit of {limit}, found {request}")
 
 
+def number(value: float, least: float, most: float) -> float:
+    """Return `value` if it is within both bounds."""
+    if not least <= value <= most:
+        raise ValueError(f"must be a number from {least} to {most}, found {value}")
+    return value
+
+
 def environment(variables: Mapping[str, str], reserved: Collection[str]) -> None:
     """Refuse names that no environment can hold, or that are `reserved` because the component sets them itself."""
     for name in variables:

@@ -3,7 +3,8 @@
 The contract with what runs in the image, which `app/webapp` keeps: it reads PORT, METRICS_PORT, ENVIRONMENT, LOG_LEVEL,
 POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS; it serves /healthz and /readyz on PORT and /metrics on
 METRICS_PORT; on SIGTERM it fails /readyz, serves on for DRAIN_SECONDS, then finishes what is in flight; it writes to
-nothing but /tmp; it finds its secrets as files in /run/secrets/app.
+nothing but /tmp; it finds its secrets as files in /run/secrets/app. Where it is to make faults, it also
+reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS.
 
 Nobody is talked to but the cluster's DNS, and nobody may talk to it but those whom the arguments name. It does not
 scrape.
@@ -50,10 +51,11 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components import availability, checks, network, probes, security
+from components import availability, checks, faults, network, probes, security
 from components.availability import Autoscaling, Shutdown
 from components.content import named_after
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
+from components.faults import Faults
 from components.labels import Labels
 from components.network import Flow, Peer
 from components.ownership import owned
@@ -71,6 +73,8 @@ RESERVED = frozenset(
     {
         "DRAIN_SECONDS",
         "ENVIRONMENT",
+        faults.DELAY_SECONDS,
+        faults.ERROR_PERCENT,
         "GRACEFUL_TIMEOUT_SECONDS",
         "LOG_LEVEL",
         "METRICS_PORT",
@@ -78,7 +82,7 @@ RESERVED = frozenset(
         "PORT",
     }
 )
-"""Variables that the component sets, and `config` therefore must not."""
+"""Variables that the component sets, some where it is told to, and `config` therefore must not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +134,8 @@ class WebServiceArgs:
     """Pods that a node's drain may take away at a time; fewer than there are at least."""
 
     shutdown: Shutdown = field(default_factory=Shutdown)
+    faults: Faults | None = None
+    """What is to go wrong, to try alerts. Default: nothing."""
 
     def __post_init__(self) -> None:
         """Refuse what the API server, the kubelet or the app would refuse later."""
@@ -291,6 +297,7 @@ def _environment(args: WebServiceArgs) -> dict[str, str]:
     """Return the variables that are the same for all pods."""
     return {
         **args.config,
+        **(args.faults.variables() if args.faults else {}),
         "DRAIN_SECONDS": str(args.shutdown.drain_seconds),
         "ENVIRONMENT": args.labels.environment,
         "GRACEFUL_TIMEOUT_SECONDS": str(args.shutdown.in_flight_seconds),

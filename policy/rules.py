@@ -16,7 +16,10 @@ DEVELOPMENT = frozenset({"dev"})
 """Values of the label `environment` with which images may be named by tag."""
 
 PRODUCTION = frozenset({"prod"})
-"""Values of the label `environment` with which load balancers must say who may reach them."""
+"""Values of the label `environment` with which load balancers must say who may reach them, and nothing makes faults."""
+
+FAULTS = "FAULT_"
+"""What the names of variables begin with by which a service is asked to make faults."""
 
 LABELS = ("owner", "environment")
 """What every object must be labelled with: whom to ask about it, and how strict to be."""
@@ -210,6 +213,25 @@ def _load_balancers(made: Object) -> Iterator[str]:
         )
 
 
+def _faults(made: Object) -> Iterator[str]:
+    if made.environment not in (None, *PRODUCTION):
+        return
+    places = [
+        (where, "env", [_at(one, "name") for one in _list(_at(container, "env"))])
+        for where, container in made.containers()
+    ]
+    data = _at(made.body, "data")
+    if made.is_one("core", "ConfigMap") and isinstance(data, Mapping):
+        places.append((str(made), "data", list(data)))
+    for where, field, names in places:
+        found = [name for name in names if isinstance(name, str) and name.startswith(FAULTS)]
+        if found:
+            yield (
+                f"{where}: {field} must not have {FAULTS}* where the label environment is {made.environment!r}, found "
+                f"{', '.join(found)}; take them out, and try faults in another environment"
+            )
+
+
 def _resources(made: Object) -> Iterator[str]:
     # The API server does not let an ephemeral container have any.
     for where, container in made.containers("initContainers", "containers"):
@@ -266,6 +288,11 @@ RULES = (
         name="load-balancer-sources",
         description="In production, a load balancer is open to named networks only.",
         check=_load_balancers,
+    ),
+    Rule(
+        name="no-faults-in-production",
+        description="In production, no service is asked to make faults.",
+        check=_faults,
     ),
     Rule(
         name="resources",

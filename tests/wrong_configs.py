@@ -86,7 +86,8 @@ def wrong_type(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """Something of another type than the key's."""
     # A text is what the engine sends for everything at the top, so that there all is a text.
     key = draw(st.sampled_from([key for key in known if len(key.parts) > (key.type == "string")]))
-    others = set(OF_TYPE) - {key.type} - ({"null"} if key.schema.get("default", "") is None else set())
+    others = set(OF_TYPE) - {key.type} - ({"integer"} if key.type == "number" else set())
+    others -= {"null"} if key.schema.get("default", "") is None else set()
     value = draw(st.sampled_from(sorted(others)).flatmap(OF_TYPE.__getitem__))
     return Wrong("wrong type", key.path, changed(valid, key.parts, value))
 
@@ -102,7 +103,7 @@ def number_as_text(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wron
 @st.composite
 def out_of_range(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """A number too small or too large."""
-    key = draw(st.sampled_from([key for key in known if key.type == "integer"]))
+    key = draw(st.sampled_from([key for key in known if key.type in {"integer", "number"}]))
     least, most = key.schema["minimum"], key.schema["maximum"]
     value = draw(st.integers(-(10**6), least - 1) | st.integers(most + 1, 10**6))
     return Wrong("out of range", key.path, changed(valid, key.parts, value))

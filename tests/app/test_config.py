@@ -29,6 +29,8 @@ def test_every_field_is_read_from_its_variable() -> None:
             "DRAIN_SECONDS": "0.25",
             "GRACEFUL_TIMEOUT_SECONDS": "300",
             "LOG_LEVEL": "debug",
+            "FAULT_ERROR_PERCENT": "100",
+            "FAULT_DELAY_SECONDS": "0.5",
         }
     )
     assert config == Config(
@@ -44,6 +46,8 @@ def test_every_field_is_read_from_its_variable() -> None:
         drain_seconds=0.25,
         graceful_timeout_seconds=300,
         log_level="debug",
+        fault_error_percent=100,
+        fault_delay_seconds=0.5,
     )
 
 
@@ -78,6 +82,10 @@ BAD = [
     ("GRACEFUL_TIMEOUT_SECONDS", "0"),
     ("GRACEFUL_TIMEOUT_SECONDS", "1.5"),
     ("LOG_LEVEL", "INFO"),
+    ("FAULT_ERROR_PERCENT", "101"),
+    ("FAULT_ERROR_PERCENT", "5%"),
+    ("FAULT_DELAY_SECONDS", "30.5"),
+    ("FAULT_DELAY_SECONDS", "-1"),
 ]
 
 

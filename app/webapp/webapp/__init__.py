@@ -7,7 +7,7 @@ import os
 
 from flask import Flask
 
-from webapp import access, greeting, health, problems
+from webapp import access, faults, greeting, health, problems
 from webapp.config import Config
 from webapp.lifecycle import Lifecycle
 from webapp.metrics import Metrics
@@ -32,6 +32,7 @@ def create_app(config: Config | None = None, lifecycle: Lifecycle | None = None)
     app.extensions["metrics"] = metrics
     access.observe(app, metrics)
     problems.describe(app)
+    faults.inject(app, config)
     app.register_blueprint(greeting.blueprint(config))
     app.register_blueprint(health.blueprint(lifecycle or Lifecycle(workers=0)))
     return app

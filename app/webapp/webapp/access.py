@@ -30,7 +30,7 @@ def observe(app: Flask, metrics: Metrics) -> None:
         # Threads are used again, and with them their context.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if not _is_probe():
+        if not health.is_probe():
             metrics.in_progress.inc()
             g.in_progress = True
 
@@ -40,7 +40,7 @@ def observe(app: Flask, metrics: Metrics) -> None:
         method, route, status = method_label(request), route_label(request), response.status_code
         response.headers[HEADER] = g.request_id
         line = log.bind(method=method, route=route, status=status, duration_seconds=round(seconds, 6))
-        if _is_probe():
+        if health.is_probe():
             line.debug("request")
         else:
             metrics.requests.labels(method=method, route=route, status=status).inc()
@@ -52,7 +52,3 @@ def observe(app: Flask, metrics: Metrics) -> None:
     def end(_error: BaseException | None) -> None:
         if g.pop("in_progress", False):
             metrics.in_progress.dec()
-
-
-def _is_probe() -> bool:
-    return request.blueprint == health.NAME

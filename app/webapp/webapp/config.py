@@ -49,6 +49,11 @@ class Config:
     Drain and this together must stay below the pod's terminationGracePeriodSeconds (30 unless set)."""
     log_level: str = "info"
     """``LOG_LEVEL``: debug, info, warning or error."""
+    fault_error_percent: float = 0.0
+    """``FAULT_ERROR_PERCENT``: share of the requests that are answered with 500, to try alerts; 0 to 100, may be
+    fractional."""
+    fault_delay_seconds: float = 0.0
+    """``FAULT_DELAY_SECONDS``: what each request is delayed by, likewise; 0 to 30, may be fractional."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -68,9 +73,11 @@ class Config:
             metrics_dir=read.directory("PROMETHEUS_MULTIPROC_DIR", cls.metrics_dir),
             workers=read.whole("WORKERS", cls.workers, 1, 64),
             threads=read.whole("THREADS", cls.threads, 1, 256),
-            drain_seconds=read.seconds("DRAIN_SECONDS", cls.drain_seconds, 300),
+            drain_seconds=read.number("DRAIN_SECONDS", cls.drain_seconds, 300, "seconds"),
             graceful_timeout_seconds=read.whole("GRACEFUL_TIMEOUT_SECONDS", cls.graceful_timeout_seconds, 1, 300),
             log_level=read.choice("LOG_LEVEL", cls.log_level, LOG_LEVELS),
+            fault_error_percent=read.number("FAULT_ERROR_PERCENT", cls.fault_error_percent, 100, "percent"),
+            fault_delay_seconds=read.number("FAULT_DELAY_SECONDS", cls.fault_delay_seconds, 30, "seconds"),
         )
         if config.port == config.metrics_port:
             read.refuse("METRICS_PORT", f"{config.port} is PORT already; metrics need a port of their own")
@@ -123,11 +130,11 @@ class _Reader:
         self.refuse(variable, f"{value!r} is not a whole number from {low} to {high}")
         return default
 
-    def seconds(self, variable: str, default: float, high: int) -> float:
+    def number(self, variable: str, default: float, high: int, unit: str) -> float:
         value = self._environ.get(variable, str(default))
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value) and float(value) <= high:
             return float(value)
-        self.refuse(variable, f"{value!r} is not a number of seconds from 0 to {high}, such as 5 or 0.5")
+        self.refuse(variable, f"{value!r} is not a number of {unit} from 0 to {high}, such as 5 or 0.5")
         return default
 
     def choice(self, variable: str, default: str, choices: tuple[str, ...]) -> str:

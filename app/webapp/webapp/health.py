@@ -8,11 +8,16 @@ Services.
 
 from http import HTTPStatus
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from webapp.lifecycle import Lifecycle, Phase
 
 NAME = "health"
+
+
+def is_probe() -> bool:
+    """Tell whether the request is one for health, and so from the kubelet."""
+    return request.blueprint == NAME
 
 
 def blueprint(lifecycle: Lifecycle) -> Blueprint:

@@ -223,6 +223,37 @@ def test_a_service_for_some_or_outside_production_is_fine(environment: str, spec
     assert not load_balancer(environment, **spec)
 
 
+FAULTS = {"FAULT_ERROR_PERCENT": "1", "COLOUR": "blue", "FAULT_DELAY_SECONDS": "0"}
+
+
+def config_map(environment: str | None, data: Any) -> list[str]:
+    return problems("no-faults-in-production", "core/v1:ConfigMap", {"metadata": metadata(environment), "data": data})
+
+
+@pytest.mark.parametrize("environment", ["prod", None])
+def test_faults_are_refused_in_production_wherever_they_are_asked_for(environment: str | None) -> None:
+    variables = [{"name": name, "value": value} for name, value in FAULTS.items()]
+    found = (
+        f"must not have FAULT_* where the label environment is {environment!r}, found FAULT_ERROR_PERCENT, "
+        "FAULT_DELAY_SECONDS; take them out, and try faults in another environment"
+    )
+    assert config_map(environment, FAULTS) == [f"ConfigMap shop: data {found}"]
+    assert of_container("no-faults-in-production", environment=environment, env=variables) == [
+        f"Deployment shop, container web: env {found}"
+    ]
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", UNKNOWN])
+def test_faults_may_be_asked_for_outside_production(environment: Any) -> None:
+    assert not config_map(environment, FAULTS)
+    assert not of_container("no-faults-in-production", environment=environment, env=[{"name": "FAULT_DELAY_SECONDS"}])
+
+
+@pytest.mark.parametrize("data", [{"COLOUR": "blue"}, {"DEFAULT_COLOUR": "blue"}, {}, None, UNKNOWN])
+def test_a_config_map_without_faults_is_fine(data: Any) -> None:
+    assert not config_map("prod", data)
+
+
 @pytest.mark.parametrize("field", ["requests", "limits"])
 @pytest.mark.parametrize("resource", TAKEN)
 def test_a_container_without_a_request_or_a_limit_is_refused(field: str, resource: str) -> None:

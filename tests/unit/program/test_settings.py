@@ -164,6 +164,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("webapp.resources.memoryRequest", "-1Mi", "a positive Kubernetes quantity"),
     ("webapp.resources.ephemeralStorageLimit", "1G B", "a positive Kubernetes quantity"),
     ("webapp.resources.ephemeralStorageRequest", "", "a positive Kubernetes quantity"),
+    ("webapp.faults", 5, "an object with errorPercent, delaySeconds"),
+    ("webapp.faults.errorPercent", 100.5, "a number from 0 to 100"),
+    ("webapp.faults.errorPercent", "5", "a number from 0 to 100"),
+    ("webapp.faults.delaySeconds", -1, "a number from 0 to 30"),
+    ("webapp.faults.delaySeconds", True, "a number from 0 to 30"),
     ("webapp.config", ["A=b"], "an object whose every value is a string"),
     ("webapp.config.COLOUR", 7, "a string"),
     ("webapp.config.COLOUR", None, "a string"),
@@ -302,7 +307,9 @@ def test_a_limit_below_the_default_request_is_refused() -> None:
     assert problem(changed("webapp.resources.cpuLimit", "10m")).startswith("webapp.resources.cpuRequest must not be")
 
 
-@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT", "POD_NAME", "LOG_LEVEL"])
+@pytest.mark.parametrize(
+    "name", ["PORT", "METRICS_PORT", "POD_NAME", "LOG_LEVEL", "FAULT_ERROR_PERCENT", "FAULT_DELAY_SECONDS"]
+)
 def test_variables_that_the_component_sets_cannot_be_set(name: str) -> None:
     line = problem(changed(f"webapp.config.{name}", "1"))
     assert line == f"webapp.config must not set {name}: the component sets it itself"

@@ -86,6 +86,7 @@ def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> No
         "sourceRanges": ["192.0.2.0/24"],
         "logLevel": "debug",
         "config": {"COLOUR": "blue"},
+        "faults": {"errorPercent": 2.5},
     }
     result = run_stack("dev", {**overrides, "webapp": webapp})
     deployment, service = result.one("Deployment", "webapp-deployment"), result.one("Service", "webapp-service")
@@ -95,6 +96,7 @@ def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> No
     assert (deployment.inputs["spec"]["replicas"], deployment.timeouts) == (7, ("33s", "33s"))
     assert [port["containerPort"] for port in container["ports"]] == [8081, 9103]
     assert (data["PORT"], data["METRICS_PORT"], data["LOG_LEVEL"], data["COLOUR"]) == ("8081", "9103", "debug", "blue")
+    assert (data["FAULT_ERROR_PERCENT"], data["FAULT_DELAY_SECONDS"]) == ("2.5", "0.0")
     assert (service.inputs["spec"]["type"], service.inputs["spec"]["ports"][0]["port"]) == ("NodePort", 8000)
     assert container["resources"] == {
         "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "32Mi"},

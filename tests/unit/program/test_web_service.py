@@ -8,6 +8,7 @@ import pytest
 
 from components import probes, web_service
 from components.availability import Autoscaling, Shutdown
+from components.faults import Faults
 from components.network import Peer
 from components.resources import Resources
 from components.web_service import WebService, WebServiceArgs
@@ -208,7 +209,26 @@ def test_further_variables_are_added(webapp: Run) -> None:
 
 def test_every_variable_that_the_component_sets_is_reserved(webapp: Run, container: dict[str, Any]) -> None:
     own = {variable["name"] for variable in container["env"]} | webapp.one("ConfigMap").inputs["data"].keys()
-    assert own == web_service.RESERVED
+    assert own | Faults().variables().keys() == web_service.RESERVED
+
+
+def test_a_service_is_asked_for_faults_only_where_it_is_told_to(webapp: Run) -> None:
+    data = service(faults=Faults(error_percent=0.00001, delay_seconds=3)).one("ConfigMap").inputs["data"]
+    asked = {"FAULT_ERROR_PERCENT": "0.00001", "FAULT_DELAY_SECONDS": "3"}
+    assert data == {**webapp.one("ConfigMap").inputs["data"], **asked}
+
+
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        ({"error_percent": 101}, "error_percent must be a number from 0 to 100, found 101"),
+        ({"error_percent": float("nan")}, "error_percent must be a number from 0 to 100, found nan"),
+        ({"delay_seconds": -0.5}, "delay_seconds must be a number from 0 to 30, found -0.5"),
+    ],
+)
+def test_faults_that_the_app_would_refuse_are_refused(faults: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Faults(**faults)
 
 
 def test_each_pod_knows_its_own_name(container: dict[str, Any]) -> None:
