@@ -29,6 +29,7 @@ def test_every_field_is_read_from_its_variable() -> None:
             "DRAIN_SECONDS": "0.25",
             "GRACEFUL_TIMEOUT_SECONDS": "300",
             "LOG_LEVEL": "debug",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example.com:4318/",
             "FAULT_ERROR_PERCENT": "100",
             "FAULT_DELAY_SECONDS": "0.5",
         }
@@ -46,6 +47,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         drain_seconds=0.25,
         graceful_timeout_seconds=300,
         log_level="debug",
+        otlp_endpoint="https://otel.example.com:4318",
         fault_error_percent=100,
         fault_delay_seconds=0.5,
     )
@@ -82,6 +84,9 @@ BAD = [
     ("GRACEFUL_TIMEOUT_SECONDS", "0"),
     ("GRACEFUL_TIMEOUT_SECONDS", "1.5"),
     ("LOG_LEVEL", "INFO"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel:4318"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://otel:4317"),
     ("FAULT_ERROR_PERCENT", "101"),
     ("FAULT_ERROR_PERCENT", "5%"),
     ("FAULT_DELAY_SECONDS", "30.5"),

@@ -7,7 +7,7 @@ import os
 
 from flask import Flask
 
-from webapp import access, faults, greeting, health, problems
+from webapp import access, faults, greeting, health, problems, tracing
 from webapp.config import Config
 from webapp.lifecycle import Lifecycle
 from webapp.metrics import Metrics
@@ -31,6 +31,7 @@ def create_app(config: Config | None = None, lifecycle: Lifecycle | None = None)
     metrics = Metrics(config.version)
     app.extensions["metrics"] = metrics
     access.observe(app, metrics)
+    tracing.observe(app, config)
     problems.describe(app)
     faults.inject(app, config)
     app.register_blueprint(greeting.blueprint(config))

@@ -49,6 +49,9 @@ class Config:
     Drain and this together must stay below the pod's terminationGracePeriodSeconds (30 unless set)."""
     log_level: str = "info"
     """``LOG_LEVEL``: debug, info, warning or error."""
+    otlp_endpoint: str | None = None
+    """``OTEL_EXPORTER_OTLP_ENDPOINT``: where spans are sent to by OTLP over HTTP, as http://HOST:PORT or https://; none
+    are if it is unset. The variable's name is OpenTelemetry's."""
     fault_error_percent: float = 0.0
     """``FAULT_ERROR_PERCENT``: share of the requests that are answered with 500, to try alerts; 0 to 100, may be
     fractional."""
@@ -76,6 +79,7 @@ class Config:
             drain_seconds=read.number("DRAIN_SECONDS", cls.drain_seconds, 300, "seconds"),
             graceful_timeout_seconds=read.whole("GRACEFUL_TIMEOUT_SECONDS", cls.graceful_timeout_seconds, 1, 300),
             log_level=read.choice("LOG_LEVEL", cls.log_level, LOG_LEVELS),
+            otlp_endpoint=read.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", cls.otlp_endpoint),
             fault_error_percent=read.number("FAULT_ERROR_PERCENT", cls.fault_error_percent, 100, "percent"),
             fault_delay_seconds=read.number("FAULT_DELAY_SECONDS", cls.fault_delay_seconds, 30, "seconds"),
         )
@@ -122,6 +126,14 @@ class _Reader:
         if not value.startswith("/"):
             self.refuse(variable, f"{value!r} is not an absolute path; give one such as /tmp/metrics")
         return Path(value)
+
+    def endpoint(self, variable: str, default: str | None) -> str | None:
+        value = self._environ.get(variable)
+        if value is None:
+            return default
+        if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", value):
+            self.refuse(variable, f"{value!r} is not the address of a collector; give one such as http://otel:4318")
+        return value.rstrip("/")
 
     def whole(self, variable: str, default: int, low: int, high: int) -> int:
         value = self._environ.get(variable, str(default))

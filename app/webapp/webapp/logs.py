@@ -2,7 +2,7 @@
 
 Everything goes through the standard library's logging and leaves it by one formatter, so that a library's line looks
 like the app's. Every line has ``timestamp`` (UTC), ``level``, ``logger`` and ``event``; within a request also
-``request_id``. Tracebacks are rendered without the values of local variables, which may be secret.
+``request_id`` and ``trace_id``. Tracebacks are rendered without the values of local variables, which may be secret.
 """
 
 import re
@@ -77,5 +77,7 @@ def dict_config(level: str) -> dict[str, Any]:
             "gunicorn.error": {"level": level.upper(), "handlers": [], "propagate": True},
             # The app logs requests itself, with their route and id; gunicorn's line would show the query string.
             "gunicorn.access": {"level": "CRITICAL"},
+            # It has a line, or a traceback, for each attempt to export; the app sums up what failed.
+            "opentelemetry": {"level": "CRITICAL"},
         },
     }

@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import Protocol
 
-from webapp import exposition, logs
+from webapp import exposition, logs, tracing
 from webapp.config import Config, ConfigError
 from webapp.drain import Drain
 from webapp.lifecycle import Lifecycle
@@ -74,6 +74,11 @@ def when_ready(_server: object) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Note, in the worker, that it has loaded the app."""
     LIFECYCLE.worker_started(worker.age)
+
+
+def worker_exit(_server: object, worker: object) -> None:
+    """Send, in the worker, what spans are left. Also called in the master, which has loaded no app."""
+    tracing.stop(getattr(worker, "wsgi", None))
 
 
 def child_exit(_server: object, worker: Worker) -> None:
