@@ -15,6 +15,7 @@ from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
+from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
 
 # What was imported stays until the end. Without this the garbage collector would walk all of it once more when the
@@ -99,6 +100,9 @@ if isinstance(config.monitoring, settings.PrometheusOperator):
     scraper = Peer(namespace=config.monitoring.namespace)
 else:
     scraper = Peer(pods=labels.selector("prometheus"))
+tracing = None
+if config.tracing.endpoint and config.tracing.networks:
+    tracing = Tracing(endpoint=config.tracing.endpoint, at=Peer(addresses=config.tracing.networks))
 scaling = config.webapp.autoscaling
 faults = config.webapp.faults
 webapp = WebService(
@@ -124,6 +128,7 @@ webapp = WebService(
         },
         pull_secrets=pull_secrets,
         faults=Faults(**faults.model_dump()) if faults else None,
+        tracing=tracing,
     ),
     in_cluster,
 )

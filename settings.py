@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 import config_schema
-from components import checks, network, prometheus, quota, resources, web_service
+from components import checks, network, prometheus, quota, resources, tracing, web_service
 from components.exposure import ServiceType
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
@@ -266,6 +266,24 @@ class WebService(_Keys):
         return value
 
 
+class Tracing(_Keys):
+    """`tracing`: where the services send the spans of their requests."""
+
+    endpoint: Annotated[str, AfterValidator(tracing.collector), _limits(tracing.COLLECTOR)] | None = Field(
+        default=None, description="Collector that services send spans to, by OTLP over HTTP; default: no spans."
+    )
+    networks: Networks | None = Field(default=None, description="Networks that the collector is in; with `endpoint`.")
+
+    @field_validator("networks")
+    @classmethod
+    def _belong_to_endpoint(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if "endpoint" in info.data and info.data["endpoint"] and not value:
+            raise ValueError("must be set, because tracing.endpoint is; without, no pod may talk to it")
+        if "endpoint" in info.data and not info.data["endpoint"] and value:
+            raise ValueError("must not be set, because tracing.endpoint is not; or set that")
+        return value
+
+
 class PrometheusServer(_Keys):
     """`monitoring` of kind `prometheus`: a server of the stack's own."""
 
@@ -332,6 +350,7 @@ class Settings(_Keys):
         description="Who scrapes: a server of the stack's own, or the cluster's Prometheus Operator.",
     )
 
+    tracing: Tracing = Tracing()
     quota: Quota = Quota()
 
     @field_validator("quota")

@@ -4,10 +4,10 @@ The contract with what runs in the image, which `app/webapp` keeps: it reads POR
 POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS; it serves /healthz and /readyz on PORT and /metrics on
 METRICS_PORT; on SIGTERM it fails /readyz, serves on for DRAIN_SECONDS, then finishes what is in flight; it writes to
 nothing but /tmp; it finds its secrets as files in /run/secrets/app. Where it is to make faults, it also
-reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS.
+reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS; where it is to export spans, OTEL_EXPORTER_OTLP_ENDPOINT.
 
-Nobody is talked to but the cluster's DNS, and nobody may talk to it but those whom the arguments name. It does not
-scrape.
+Nobody is talked to but the cluster's DNS and a collector of spans, and nobody may talk to it but those whom the
+arguments name. It does not scrape.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components import availability, checks, faults, network, probes, security
+from components import availability, checks, faults, network, probes, security, tracing
 from components.availability import Autoscaling, Shutdown
 from components.content import named_after
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
@@ -62,6 +62,7 @@ from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
 from components.scrape_config import ScrapeTarget
+from components.tracing import Tracing
 
 USER = 65532
 """User and group that the pods run as; the number that distroless images call `nonroot`."""
@@ -78,6 +79,7 @@ RESERVED = frozenset(
         "GRACEFUL_TIMEOUT_SECONDS",
         "LOG_LEVEL",
         "METRICS_PORT",
+        tracing.ENDPOINT,
         "POD_NAME",
         "PORT",
     }
@@ -136,6 +138,9 @@ class WebServiceArgs:
     shutdown: Shutdown = field(default_factory=Shutdown)
     faults: Faults | None = None
     """What is to go wrong, to try alerts. Default: nothing."""
+
+    tracing: Tracing | None = None
+    """Where spans are sent to. Default: nowhere."""
 
     def __post_init__(self) -> None:
         """Refuse what the API server, the kubelet or the app would refuse later."""
@@ -235,11 +240,13 @@ class WebService(pulumi.ComponentResource):
             Flow(peer=Peer(addresses=args.source_ranges), ports=["http"]),
             Flow(peer=args.scraped_by, ports=["metrics"]),
         ]
-        NetworkPolicy(f"{name}-network", metadata=metadata, spec=network.spec(selector, ingress=flows), opts=child)
+        collected = [args.tracing.flow()] if args.tracing else []
+        spec = network.spec(selector, ingress=flows, egress=collected)
+        NetworkPolicy(f"{name}-network", metadata=metadata, spec=spec, opts=child)
         # For a single pod a budget would either forbid every drain or forbid nothing.
         if args.replicas > 1:
-            spec = availability.budget(selector, args.max_unavailable)
-            PodDisruptionBudget(f"{name}-budget", metadata=metadata, spec=spec, opts=child)
+            budget = availability.budget(selector, args.max_unavailable)
+            PodDisruptionBudget(f"{name}-budget", metadata=metadata, spec=budget, opts=child)
         if args.autoscaling:
             scaling = availability.autoscaler(name, args.replicas, args.autoscaling)
             HorizontalPodAutoscaler(f"{name}-autoscaler", metadata=metadata, spec=scaling, opts=child)
@@ -298,6 +305,7 @@ def _environment(args: WebServiceArgs) -> dict[str, str]:
     return {
         **args.config,
         **(args.faults.variables() if args.faults else {}),
+        **(args.tracing.variables() if args.tracing else {}),
         "DRAIN_SECONDS": str(args.shutdown.drain_seconds),
         "ENVIRONMENT": args.labels.environment,
         "GRACEFUL_TIMEOUT_SECONDS": str(args.shutdown.in_flight_seconds),

@@ -169,6 +169,10 @@ WRONG: list[tuple[str, Any, str]] = [
     ("webapp.faults.errorPercent", "5", "a number from 0 to 100"),
     ("webapp.faults.delaySeconds", -1, "a number from 0 to 30"),
     ("webapp.faults.delaySeconds", True, "a number from 0 to 30"),
+    ("tracing", "http://otel:4318", "an object with endpoint, networks"),
+    ("tracing.endpoint", "otel:4318", "the URL of an OTLP/HTTP collector with its port"),
+    ("tracing.endpoint", 4318, "the URL of an OTLP/HTTP collector with its port"),
+    ("tracing.networks", "10.0.0.1/32", "a list of at least 1 network in CIDR notation"),
     ("webapp.config", ["A=b"], "an object whose every value is a string"),
     ("webapp.config.COLOUR", 7, "a string"),
     ("webapp.config.COLOUR", None, "a string"),
@@ -240,7 +244,7 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
             "xyz",
             (
                 "known are environment, owner, cluster, registry, registryPassword, imageLock, allowMutableTags, "
-                "build, webapp, webappSecrets, monitoring, quota"
+                "build, webapp, webappSecrets, monitoring, tracing, quota"
             ),
         ),
         ("cluster.namspace", "did you mean namespace?"),
@@ -308,11 +312,29 @@ def test_a_limit_below_the_default_request_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PORT", "METRICS_PORT", "POD_NAME", "LOG_LEVEL", "FAULT_ERROR_PERCENT", "FAULT_DELAY_SECONDS"]
+    "name",
+    [
+        "PORT",
+        "METRICS_PORT",
+        "POD_NAME",
+        "LOG_LEVEL",
+        "FAULT_ERROR_PERCENT",
+        "FAULT_DELAY_SECONDS",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ],
 )
 def test_variables_that_the_component_sets_cannot_be_set(name: str) -> None:
     line = problem(changed(f"webapp.config.{name}", "1"))
     assert line == f"webapp.config must not set {name}: the component sets it itself"
+
+
+def test_a_collector_and_its_networks_go_together() -> None:
+    tracing = {"endpoint": "http://otel.example.com:4318", "networks": ["192.0.2.8/32"]}
+    assert parsed(changed("tracing", tracing)).tracing.networks == ("192.0.2.8/32",)
+    line = problem(changed("tracing", {"endpoint": tracing["endpoint"]}))
+    assert line.startswith("tracing.networks must be set, because tracing.endpoint is;")
+    line = problem(changed("tracing", {"networks": tracing["networks"]}))
+    assert line.startswith("tracing.networks must not be set, because tracing.endpoint is not")
 
 
 PINNED = f"10.90.0.1:5000/base/python:3.11@{DIGEST}"

@@ -104,6 +104,15 @@ def test_what_is_configured_reaches_the_service(overrides: dict[str, Any]) -> No
     }
 
 
+def test_every_service_sends_its_spans_to_the_stacks_collector(overrides: dict[str, Any]) -> None:
+    tracing = {"endpoint": "https://otel.example.com:4318", "networks": ["192.0.2.8/32"]}
+    result = run_stack("dev", {**overrides, "tracing": tracing})
+    data = result.one("ConfigMap", "webapp-config").inputs["data"]
+    assert data["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://otel.example.com:4318"
+    (egress,) = result.one("NetworkPolicy", "webapp-network").inputs["spec"]["egress"]
+    assert egress["to"] == [{"ipBlock": {"cidr": "192.0.2.8/32"}}]
+
+
 def test_what_is_configured_reaches_the_build(overrides: dict[str, Any], certificates: Path) -> None:
     build = {
         **overrides["build"],

@@ -11,9 +11,11 @@ from components.availability import Autoscaling, Shutdown
 from components.faults import Faults
 from components.network import Peer
 from components.resources import Resources
+from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
 from tests.unit.program.harness import ADDRESS, DIGEST, LABELS, Run, plain_texts, run
 
+COLLECTED = Tracing(endpoint="http://otel.example.com:4318", at=Peer(addresses=["192.0.2.8/32"]))
 IMAGE = f"10.90.0.1:5000/webapp@{DIGEST}"
 SIZES = {
     "cpu_request": "50m",
@@ -209,13 +211,32 @@ def test_further_variables_are_added(webapp: Run) -> None:
 
 def test_every_variable_that_the_component_sets_is_reserved(webapp: Run, container: dict[str, Any]) -> None:
     own = {variable["name"] for variable in container["env"]} | webapp.one("ConfigMap").inputs["data"].keys()
-    assert own | Faults().variables().keys() == web_service.RESERVED
+    assert own | Faults().variables().keys() | COLLECTED.variables().keys() == web_service.RESERVED
 
 
 def test_a_service_is_asked_for_faults_only_where_it_is_told_to(webapp: Run) -> None:
     data = service(faults=Faults(error_percent=0.00001, delay_seconds=3)).one("ConfigMap").inputs["data"]
     asked = {"FAULT_ERROR_PERCENT": "0.00001", "FAULT_DELAY_SECONDS": "3"}
     assert data == {**webapp.one("ConfigMap").inputs["data"], **asked}
+
+
+def test_spans_are_sent_where_it_is_told_and_nowhere_else(webapp: Run) -> None:
+    made = service(tracing=COLLECTED)
+    data = made.one("ConfigMap").inputs["data"]
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318"}
+    assert data == {**webapp.one("ConfigMap").inputs["data"], **endpoint}
+    assert made.one("NetworkPolicy").inputs["spec"]["egress"] == [
+        {"to": [{"ipBlock": {"cidr": "192.0.2.8/32"}}], "ports": [{"port": 4318, "protocol": "TCP"}]}
+    ]
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["otel:4318", "http://otel", "http://otel:4318/v1/traces", "grpc://otel:4317", "http://otel:65536"]
+)
+def test_a_collector_that_no_flow_could_lead_to_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint must be the URL of an OTLP/HTTP collector with its port") as error:
+        Tracing(endpoint=endpoint, at=Peer(namespace="otel"))
+    assert endpoint in str(error.value)
 
 
 @pytest.mark.parametrize(
