@@ -4,10 +4,7 @@ import webapp
 
 
 class _Nothing:
-    """Any instrument."""
-
-    def labels(self, **_labels: object) -> "_Nothing":
-        return self
+    """A gauge."""
 
     def inc(self) -> None:
         pass
@@ -15,13 +12,13 @@ class _Nothing:
     def dec(self) -> None:
         pass
 
-    def observe(self, _value: float) -> None:
-        pass
-
 
 class _NoMetrics:
     def __init__(self, _version: str) -> None:
-        self.requests = self.duration = self.in_progress = _Nothing()
+        self.in_progress = _Nothing()
+
+    def answered(self, *_what: object) -> None:
+        pass
 
 
 setattr(webapp, "Metrics", _NoMetrics)  # noqa: B010  not a name that the package gives out

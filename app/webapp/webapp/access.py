@@ -43,8 +43,7 @@ def observe(app: Flask, metrics: Metrics) -> None:
         if health.is_probe():
             line.debug("request")
         else:
-            metrics.requests.labels(method=method, route=route, status=status).inc()
-            metrics.duration.labels(method=method, route=route).observe(seconds)
+            metrics.answered(method, route, status, seconds)
             line.info("request")
         return response
 

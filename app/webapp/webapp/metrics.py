@@ -7,6 +7,7 @@ Under gunicorn each worker keeps its values in files (prometheus_client's multip
 them up. Not here: metrics of the Python process, which that mode cannot have; cAdvisor knows CPU and memory.
 """
 
+import functools
 import platform
 
 from flask import Request
@@ -56,6 +57,14 @@ class Metrics:
             registry=self.registry,
         )
         build_info.labels(version=version, python_version=platform.python_version()).set(1)
+        # Looked up for each request, the series of its labels would take a quarter of the time that metrics cost.
+        self._requests_of = functools.cache(self.requests.labels)
+        self._duration_of = functools.cache(self.duration.labels)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests_of(method, route, status).inc()
+        self._duration_of(method, route).observe(seconds)
 
 
 def method_label(request: Request) -> str:
