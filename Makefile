@@ -53,7 +53,7 @@ audit: .venv ## Look up what the locks pin among the known vulnerabilities
 sbom: .venv ## Print the SBOM of the image that the stack (STACK=dev) runs
 	@$(PYTHON) -m local.sbom $(STACK)
 
-bench: .venv ## Measure what the stack costs beside going without: an update, and the app's metrics
+bench: .venv ## Measure what the stack costs beside going without: an update, the app's metrics, Prometheus
 	@$(PYTHON) -m local up && $(PYTHON) -m bench
 
 lock: .venv ## Pin what requirements.txt and its like ask for, with hashes

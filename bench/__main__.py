@@ -2,12 +2,18 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
+from rich.table import Table
 
-from bench import instrumentation, updates
+from bench import instrumentation, monitoring, updates
 
-PARTS = {"updates": updates.measure, "instrumentation": instrumentation.measure}
+PARTS: Mapping[str, Callable[[int], Table]] = {
+    "updates": updates.measure,
+    "instrumentation": instrumentation.measure,
+    "monitoring": monitoring.measure,
+}
 
 
 def main() -> None:
