@@ -39,7 +39,7 @@ test: .venv ## Run all tests, on the platform (started where it is not up)
 	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet tests/e2e
 
 test-unit: .venv ## Run the tests that need no platform
-	@$(PYTHON) -m local.toolchain prometheus prometheus-operator kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto tests/unit tests/app
+	@$(PYTHON) -m local.toolchain prometheus prometheus-operator-crds kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
 	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,18 @@ from local import toolchain
 from local.errors import PlatformError
 from local.progress import console
 
-CRDS = "prometheus-operator"
+CRDS = "prometheus-operator-crds"
 """The tool whose assets are the CRDs of what the program makes."""
 
 VERSION = toolchain.KUBERNETES.rpartition(".")[0]
 """The minor version of Kubernetes that manifests are held against."""
+
+
+class _CrdLoader(yaml.CSafeLoader):
+    """Reads what Kubernetes takes for YAML: a bare `=`, to which YAML 1.1 gives a type of its own, is a string."""
+
+
+_CrdLoader.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: str(node.value))
 
 OK = 10
 """kube-score's best grade; 7 is almost, 5 a warning, 1 critical."""
@@ -98,6 +106,13 @@ def read(folder: Path) -> list[Manifest]:
     if not manifests:
         raise PlatformError(f"There is no YAML file with an object in {folder}. Render the manifests there first.")
     return manifests
+
+
+@cache
+def custom_kinds() -> list[Any]:
+    """Return the CRDs of the toolchain."""
+    files = toolchain.ensure(CRDS).assets(CRDS)
+    return [yaml.load(file.read_text(), Loader=_CrdLoader) for file in files]  # noqa: S506 - a safe loader's child
 
 
 def against_schema(manifest: Manifest, crds: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -181,7 +196,7 @@ def check(folder: Path) -> list[str]:
     """Return all problems of the manifests in `folder`; raises `PlatformError` where there is nothing to check."""
     manifests = read(folder)
     kube_score = toolchain.ensure("kube-score")["kube-score"]
-    crds = [yaml.safe_load(file.read_text()) for file in toolchain.ensure(CRDS).assets(CRDS)]
+    crds = custom_kinds()
     problems = [problem for manifest in manifests for problem in against_schema(manifest, crds)]
     # What is no object, kube-score refuses as a whole.
     return problems or sorted(against_practice(score((manifest.file for manifest in manifests), kube_score), ACCEPTED))

@@ -210,9 +210,9 @@ def add_ons(tools: Toolchain) -> None:
     apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--filename=-"]
     known = values(NETWORK, programs(tools))
     crds = "\n---\n".join(
-        path.read_text() for tool in ("metallb", "prometheus-operator") for path in tools.assets(tool)
+        path.read_text() for tool in ("metallb", "prometheus-operator-crds") for path in tools.assets(tool)
     )
-    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics, ServiceMonitor's CRD"):
+    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics, monitoring's CRDs"):
         run(apply, log="add-ons", stdin=crds)
         run([*kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], log="add-ons")
         manifests = [render(f"{name}.yaml", known) for name in MANIFESTS]

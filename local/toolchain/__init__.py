@@ -184,15 +184,43 @@ TOOLS = (
         tags="remove_all_sd,enable_kubernetes_sd",
     ),
     Tool(
-        name="prometheus-operator",
-        assets=(
+        # The newest with its web interface in the module.
+        name="alertmanager",
+        binaries=("alertmanager", "amtool"),
+        set_=(("github.com/prometheus/common/version.Version", "0.31.1"),),
+    ),
+    Tool(
+        name="kube-state-metrics",
+        binaries=("kube-state-metrics",),
+        set_=(("github.com/prometheus/common/version.Version", "v2.15.0"),),
+    ),
+    Tool(
+        # Of all the operator's kinds those that stacks make, and those that the operator does not start without.
+        name="prometheus-operator-crds",
+        assets=tuple(
             Asset(
                 module="github.com/prometheus-operator/prometheus-operator",
-                glob="example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
-            ),
+                glob=f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml",
+            )
+            for kind in (
+                "alertmanagerconfigs",
+                "alertmanagers",
+                "podmonitors",
+                "probes",
+                "prometheuses",
+                "prometheusrules",
+                "servicemonitors",
+            )
         ),
     ),
+    Tool(
+        name="prometheus-operator",
+        binaries=("operator", "prometheus-config-reloader"),
+        set_=(("github.com/prometheus/common/version.Version", "0.85.0"),),
+        on_demand=True,
+    ),
     Tool(name="kube-score", binaries=("kube-score",), on_demand=True),
+    Tool(name="stern", binaries=("stern",), on_demand=True),
 )
 
 

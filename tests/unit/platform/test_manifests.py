@@ -62,6 +62,18 @@ apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata: {name: shop, namespace: shop}
 spec: {selector: {matchLabels: {app: shop}}, endpoints: [{port: http, interval: 15s}]}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec: {groups: [{name: shop, rules: [{alert: Down, expr: up == 0, for: 1m, labels: {severity: page}}]}]}
+---
+apiVersion: monitoring.coreos.com/v1alpha1
+kind: AlertmanagerConfig
+metadata: {name: shop, namespace: shop}
+spec:
+  route: {receiver: team, groupBy: [alertname], matchers: [{name: severity, value: page, matchType: "="}]}
+  receivers: [{name: team, webhookConfigs: [{url: "http://pager.example.com/"}]}]
 """
 
 
@@ -111,6 +123,21 @@ def test_objects_that_are_as_they_should_be_are_fine(folder: Path) -> None:
             "spec: Additional properties are not allowed",
         ),
         ("ServiceMonitor", lambda body: body["spec"]["endpoints"][0].update(interval="soon"), "'soon' does not match"),
+        (
+            "PrometheusRule",
+            lambda body: body["spec"]["groups"][0]["rules"][0].update({"for": "soon"}),
+            "spec.groups.0.rules.0.for: 'soon' does not match",
+        ),
+        (
+            "AlertmanagerConfig",
+            lambda body: body["spec"]["route"]["matchers"][0].update(matchType="~"),
+            "spec.route.matchers.0.matchType: '~' is not one of ['!=', '=', '=~', '!~']",
+        ),
+        (
+            "AlertmanagerConfig",
+            lambda body: body["spec"]["receivers"][0].update(webhookConfig=[]),
+            "spec.receivers.0: Additional properties are not allowed",
+        ),
         (
             "ServiceMonitor",
             lambda body: body.update(apiVersion="example.com/v1"),
