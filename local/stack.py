@@ -1,7 +1,8 @@
-"""`python -m local.stack up|preview|refresh|rollback|render|destroy STACK`: Pulumi commands on the embedded platform.
+"""`python -m local.stack up|preview|refresh|rollback|render|destroy STACK`: what make does with a stack.
 
-After `up` it proves what was promised: the app answers and Prometheus sees every replica. A stack elsewhere needs none
-of this: there it is `pulumi up`.
+Pulumi commands on the embedded platform. A stack that leaves scraping to the Prometheus Operator gets one before it is
+deployed. After `up` it proves what was promised: the app answers and Prometheus sees every replica. A stack elsewhere
+needs none of this: there it is `pulumi up`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import yaml
 from rich.markup import escape
 
 from local import manifests, node, preflight, pulumi_home, toolchain
+from local.cluster import monitoring
 from local.errors import PlatformError
 from local.paths import BACKEND, CHECKOUT
 from local.progress import console, elapsed, step, wait_for
@@ -55,6 +57,11 @@ class Stack:
         """Return the stack's outputs by name."""
         outputs: dict[str, Any] = json.loads(self._ask("stack", "output", "--json"))
         return outputs
+
+    def wants_operator(self) -> bool:
+        """Tell whether the stack leaves scraping to the cluster's Prometheus Operator."""
+        config = yaml.safe_load((CHECKOUT / f"Pulumi.{self.name}.yaml").read_text())["config"]
+        return bool(config[f"{PROJECT}:monitoring"]["kind"] == "operator")
 
     def exists(self) -> bool:
         """Tell whether the backend knows the stack."""
@@ -92,15 +99,30 @@ def without_salt(text: str) -> str:
     return "".join(line for line in lines if not line.startswith("encryptionsalt:"))
 
 
-def targets_up(said: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many of Prometheus' active targets are up, and how many there are, from its /api/v1/targets answer."""
-    active = said["data"]["activeTargets"]
+def targets_up(said: Mapping[str, Any], monitors: str | None = None) -> tuple[int, int]:
+    """Return how many of Prometheus' active targets are up, and how many there are.
+
+    Args:
+        said: Its answer to /api/v1/targets.
+        monitors: Namespace of the ServiceMonitors whose targets count; all targets if there are no ServiceMonitors.
+    """
+    active = [
+        target
+        for target in said["data"]["activeTargets"]
+        if monitors is None or target["scrapePool"].startswith(f"serviceMonitor/{monitors}/")
+    ]
     return sum(target["health"] == "up" for target in active), len(active)
 
 
-def prove(outputs: Mapping[str, Any]) -> str:
-    """Wait until the app answers and, where the stack has its own Prometheus, all its targets are up; say so."""
-    url, prometheus = outputs["url"], outputs.get("prometheus_url")
+def prove(outputs: Mapping[str, Any], operators: str | None = None) -> str:
+    """Wait until the app answers and all targets of the stack are up; say so, and where Prometheus is.
+
+    Args:
+        outputs: The stack's.
+        operators: URL of the Prometheus Operator's Prometheus; None where the stack has a Prometheus of its own.
+    """
+    url, prometheus = outputs["url"], operators or outputs["prometheus_url"]
+    monitors = outputs["namespace"] if operators else None
     targets = (0, 0)
 
     def served() -> bool:
@@ -110,15 +132,13 @@ def prove(outputs: Mapping[str, Any]) -> str:
     def scraped() -> bool:
         nonlocal targets
         answer = _get(f"{prometheus}/api/v1/targets?state=active")
-        targets = targets_up(answer.json()) if answer is not None and answer.is_success else (0, 0)
+        targets = targets_up(answer.json(), monitors) if answer is not None and answer.is_success else (0, 0)
         return 0 < targets[0] == targets[1]
 
     with step("The app answers and its targets are up"):
         wait_for(f"A 200 from {url}", served, seconds=60, see="kubectl get pods")
-        if prometheus is None:
-            return f"200 from {url}; scraped by the cluster's Prometheus Operator where one runs"
         wait_for("Health of all of Prometheus' targets", scraped, seconds=60, see=f"{prometheus}/api/v1/targets")
-    return f"200 from {url}, {targets[0]}/{targets[1]} targets up"
+    return f"200 from {url}, {targets[0]}/{targets[1]} targets up, as {prometheus} sees them"
 
 
 def _get(url: str) -> httpx.Response | None:
@@ -131,9 +151,13 @@ def _get(url: str) -> httpx.Response | None:
 def up(stack: Stack) -> None:
     """Deploy the stack and prove that it serves."""
     started = time.monotonic()
+    operated = stack.wants_operator()
+    if operated:
+        monitoring.ensure()
     stack.select()
     stack.run("up", "--yes", "--skip-preview", POLICIES)
-    console.print(f"[green]{prove(stack.outputs())}[/green]  [dim]{elapsed(time.monotonic() - started)}[/dim]")
+    proven = prove(stack.outputs(), monitoring.url("prometheus") if operated else None)
+    console.print(f"[green]{proven}[/green]  [dim]{elapsed(time.monotonic() - started)}[/dim]", soft_wrap=True)
 
 
 def preview(stack: Stack) -> None:
@@ -243,10 +267,12 @@ def arranged(source: Path, target: Path) -> list[Path]:
 
 def destroy(stack: Stack) -> None:
     """Remove everything the stack declares."""
-    if stack.exists():
-        stack.run("destroy", "--yes", "--skip-preview")
-    else:
+    if not stack.exists():
         console.print(f"There is no stack called {stack.name}.")
+        return
+    stack.run("destroy", "--yes", "--skip-preview")
+    if stack.wants_operator():
+        monitoring.remove_unused()
 
 
 COMMANDS = {

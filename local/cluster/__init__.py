@@ -23,12 +23,13 @@ CONTEXT = "cloudnative"
 ADMIN = STATE / "kubernetes" / "super-admin.conf"
 
 # What runs in the cluster from the start. The engine of NetworkPolicies comes first: until it runs, no pod connects.
-MANIFESTS = ("bootstrap", "network-policies", "metallb", "metrics-server")
+MANIFESTS = ("bootstrap", "network-policies", "metallb", "metrics-server", "kube-state-metrics")
 WORKLOADS = (
     ("kube-system", "daemonset/kube-network-policies"),
     ("kube-system", "deployment/coredns"),
     ("metallb-system", "deployment/controller"),
     ("kube-system", "deployment/metrics-server"),
+    ("monitoring", "deployment/kube-state-metrics"),
 )
 
 # What every supervised program has in common.
@@ -48,6 +49,7 @@ def values(network: Network, programs: dict[str, Path]) -> dict[str, str]:
         **paths,
         **{name.replace("-", "_"): str(path) for name, path in programs.items()},
         "node": str(network.node),
+        "machine": str(network.machine),
         "api_port": str(network.api_port),
         "registry": network.registry,
         "pods": str(network.pods),
@@ -155,10 +157,11 @@ def start_programs() -> None:
     for program, state in node.states().items():
         if program != "kubelet" and state not in {"STARTING", "RUNNING", "BACKOFF"}:
             node.start_program(program)
-    wait_for("The registry's start", lambda: _answers(f"http://{NETWORK.registry}/v2/"), seconds=60, see=str(LOGS))
+    wait_for("The registry's start", lambda: answers(f"http://{NETWORK.registry}/v2/"), seconds=60, see=str(LOGS))
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether `url` is answered with success."""
     try:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
@@ -181,8 +184,7 @@ def start_pods(tools: Toolchain) -> None:
     if node.states().get("kubelet") == "RUNNING":
         return
     with step("The node is ready for pods"):
-        drop = ["delete", "pods", "--all", "--all-namespaces", "--force", "--grace-period=0"]
-        run([tools["kubectl"], f"--kubeconfig={ADMIN}", *drop], log="add-ons")
+        kubectl(tools, "delete", "pods", "--all", "--all-namespaces", "--force", "--grace-period=0")
         wait_for("kube-proxy's first round", _services_have_addresses, seconds=60, see=f"{LOGS}/kube-proxy.log")
         node.start_program("kubelet")
         ready = "jsonpath={.items[0].status.conditions[?(@.type=='Ready')].status}"
@@ -204,25 +206,37 @@ def _kubectl_says(tools: Toolchain, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def kubectl(tools: Toolchain, *arguments: str, stdin: str | None = None) -> str:
+    """Run a kubectl command as the cluster's administrator and return what it prints."""
+    return run([tools["kubectl"], f"--kubeconfig={ADMIN}", *arguments], log="add-ons", stdin=stdin)
+
+
+def apply(tools: Toolchain, manifests: str) -> None:
+    """Apply manifests, whoever set their fields before."""
+    kubectl(tools, "apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
+
+
+def crds(tools: Toolchain, tool: str) -> str:
+    """Return the CRDs that are a tool's assets, as one text."""
+    return "\n---\n".join(path.read_text() for path in tools.assets(tool))
+
+
+def apply_crds(tools: Toolchain, tool: str) -> None:
+    """Apply the CRDs that are a tool's assets, and wait until their kinds are served."""
+    apply(tools, crds(tools, tool))
+    kubectl(tools, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+
 def add_ons(tools: Toolchain) -> None:
-    """Apply what runs in the cluster from the start, and wait until it does; the CRDs too."""
-    kubectl = [tools["kubectl"], f"--kubeconfig={ADMIN}"]
-    apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--filename=-"]
+    """Apply what runs in the cluster from the start, and wait until it does."""
     known = values(NETWORK, programs(tools))
-    crds = "\n---\n".join(
-        path.read_text() for tool in ("metallb", "prometheus-operator-crds") for path in tools.assets(tool)
-    )
-    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics, monitoring's CRDs"):
-        run(apply, log="add-ons", stdin=crds)
-        run([*kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], log="add-ons")
-        manifests = [render(f"{name}.yaml", known) for name in MANIFESTS]
-        run(apply, log="add-ons", stdin="\n---\n".join([*manifests, _coredns(tools)]))
+    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics"):
+        apply_crds(tools, "metallb")
+        apply(tools, "\n---\n".join([*(render(f"{name}.yaml", known) for name in MANIFESTS), _coredns(tools)]))
         for namespace, workload in WORKLOADS:
-            status = ["rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s"]
-            run([*kubectl, *status], log="add-ons")
+            kubectl(tools, "rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s")
         # Until it is, the API server cannot say all that it serves.
-        served = ["wait", "--for=condition=Available", "apiservice", "--all", "--timeout=60s"]
-        run([*kubectl, *served], log="add-ons")
+        kubectl(tools, "wait", "--for=condition=Available", "apiservice", "--all", "--timeout=60s")
 
 
 def _coredns(tools: Toolchain) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,6 +126,27 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             folder="prometheus",
             files={name: tools[name] for name in ("prometheus", "promtool")},
         ),
+        Image(
+            name="base/alertmanager",
+            tag="0.31",
+            folder="alertmanager",
+            files={"alertmanager": tools["alertmanager"]},
+        ),
+        Image(
+            name="kube-state-metrics",
+            tag="v2.15.0",
+            folder="kube-state-metrics",
+            files={"kube-state-metrics": tools["kube-state-metrics"]},
+        ),
+    )
+
+
+def operators(tools: Toolchain) -> tuple[Image, ...]:
+    """Return the images that only the Prometheus Operator needs; `tools` must have its programs."""
+    programs = {"prometheus-operator": "operator", "prometheus-config-reloader": "prometheus-config-reloader"}
+    return tuple(
+        Image(name=name, tag="v0.85.0", folder=name, files={program: tools[program]})
+        for name, program in programs.items()
     )
 
 
@@ -146,9 +167,17 @@ def _unpack(rootfs: RootFs) -> None:
 
 
 def ensure(tools: Toolchain) -> None:
-    """Build and push the images that the registry does not have as they should be now."""
+    """Push the images of the platform, and write down the digests that stacks may name them by."""
+    push(images(tools), tools)
+    lock = {f"{NETWORK.registry}/{image.name}:{image.tag}": _in_registry(image) for image in images(tools)}
+    LOCK.write_text(json.dumps(lock, indent=2))
+    shutil.rmtree(CACHE / "rootfs", ignore_errors=True)
+
+
+def push(wanted: Iterable[Image], tools: Toolchain) -> None:
+    """Build and push those of the images `wanted` that the registry does not have as they should be now."""
     pushed: dict[str, str] = json.loads(PUSHED.read_text()) if PUSHED.exists() else {}
-    for image in images(tools):
+    for image in wanted:
         digest = image.digest()
         if pushed.get(image.name) == digest and _in_registry(image):
             continue
@@ -158,9 +187,6 @@ def ensure(tools: Toolchain) -> None:
             _build(image, tools)
         pushed[image.name] = digest
         PUSHED.write_text(json.dumps(pushed, indent=2))
-    lock = {f"{NETWORK.registry}/{image.name}:{image.tag}": _in_registry(image) for image in images(tools)}
-    LOCK.write_text(json.dumps(lock, indent=2))
-    shutil.rmtree(CACHE / "rootfs", ignore_errors=True)
 
 
 def _in_registry(image: Image) -> str | None:

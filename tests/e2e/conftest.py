@@ -9,6 +9,7 @@ import pytest
 from pulumi import automation
 
 from local import toolchain
+from local.cluster import monitoring
 from local.paths import CHECKOUT
 from local.toolchain import Toolchain
 from tests.e2e.project import Project, eventually
@@ -44,6 +45,14 @@ def tools() -> Toolchain:
     started = subprocess.run([sys.executable, "-m", "local", "up"], cwd=CHECKOUT, check=False)
     assert started.returncode == 0, "the platform did not start; what it said stands above"
     return toolchain.ensure()
+
+
+@pytest.fixture(scope="session")
+def operator(tools: Toolchain) -> Iterator[None]:
+    """The Prometheus Operator in the cluster; it goes again unless a stack of the user's needs it."""
+    monitoring.ensure()
+    yield
+    monitoring.remove_unused()
 
 
 @pytest.fixture(scope="session")

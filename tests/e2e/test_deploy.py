@@ -111,7 +111,9 @@ def test_a_changed_value_of_the_config_rolls_the_pods(deployed: Deployed) -> Non
     project.up()
 
 
-def test_a_stack_for_the_operator_deploys_and_destroy_leaves_nothing(tools: Toolchain, tmp_path: Path) -> None:
+def test_a_stack_for_the_operator_deploys_and_destroy_leaves_nothing(
+    operator: None, tools: Toolchain, tmp_path: Path
+) -> None:
     project = Project(tmp_path, tools, like="staging", namespace="cloudnative-e2e-operator")
     project.configure({"webapp.replicas": 1})
     try:

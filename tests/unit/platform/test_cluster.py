@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from local import cluster, init
+from local import cluster, init, manifests
+from local.cluster import monitoring
 from local.network import NETWORK
 from local.paths import CHECKOUT, STATE
 
@@ -31,6 +32,7 @@ KNOWN = cluster.values(NETWORK, {name: Path("/programs") / name for name in PROG
 TEMPLATES = sorted(
     path.name for path in cluster.TEMPLATES.iterdir() if path.suffix in {".yaml", ".toml", ".json", ".conf"}
 )
+APPLIED = (*cluster.MANIFESTS, "monitoring")
 ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 
 
@@ -42,10 +44,15 @@ def supervised() -> dict[str, list[str]]:
     return {section.removeprefix("program:"): shlex.split(parser[section]["command"]) for section in sections}
 
 
+def objects(manifest: str, *kinds: str) -> list[dict[str, Any]]:
+    """Return the objects of some kinds that one of the cluster's manifests makes."""
+    documents = yaml.safe_load_all(cluster.render(f"{manifest}.yaml", KNOWN))
+    return [each for each in documents if each["kind"] in kinds]
+
+
 def containers(manifest: str) -> list[dict[str, Any]]:
     """Return the containers that one of the cluster's manifests makes."""
-    documents = list(yaml.safe_load_all(cluster.render(f"{manifest}.yaml", KNOWN)))
-    specs = [each["spec"]["template"]["spec"] for each in documents if each["kind"] in {"DaemonSet", "Deployment"}]
+    specs = [each["spec"]["template"]["spec"] for each in objects(manifest, "DaemonSet", "Deployment")]
     return [container for spec in specs for container in spec["containers"]]
 
 
@@ -70,7 +77,7 @@ def test_the_pods_network_is_json_and_has_the_pods_range() -> None:
 
 
 def test_nothing_listens_beyond_loopback_and_the_node() -> None:
-    allowed = {"127.0.0.1", str(NETWORK.node), str(NETWORK.dns)}
+    allowed = {"127.0.0.1", str(NETWORK.node), str(NETWORK.machine), str(NETWORK.dns)}
     networks = {str(network.network_address) for network in (NETWORK.pods, NETWORK.services, NETWORK.load_balancers)}
     for template in TEMPLATES:
         for address in ADDRESS.findall(cluster.render(template, KNOWN)):
@@ -127,7 +134,7 @@ def test_the_engine_of_network_policies_listens_where_the_rules_send_to() -> Non
     assert all(f"--queue-num {NETWORK.policy_queue}" in rule for rule in init.policing(NETWORK) if "NFQUEUE" in rule)
 
 
-@pytest.mark.parametrize("manifest", cluster.MANIFESTS)
+@pytest.mark.parametrize("manifest", APPLIED)
 def test_add_ons_are_confined_and_say_what_they_take(manifest: str) -> None:
     for container in containers(manifest):
         context = container["securityContext"]
@@ -138,6 +145,46 @@ def test_add_ons_are_confined_and_say_what_they_take(manifest: str) -> None:
         assert set(container["resources"]["requests"]) == {"cpu", "memory"}
         assert "memory" in container["resources"]["limits"]
         assert "readinessProbe" in container
+
+
+@pytest.mark.parametrize("manifest", APPLIED)
+def test_add_ons_may_do_what_their_roles_spell_out_and_nothing_by_wildcard(manifest: str) -> None:
+    for role in objects(manifest, "ClusterRole", "Role"):
+        assert not [rule for rule in role["rules"] for words in rule.values() if "*" in words], role["metadata"]
+
+
+def test_kube_state_metrics_may_read_what_it_tells_of_and_nothing_else() -> None:
+    (container,) = containers("kube-state-metrics")
+    (role,) = objects("kube-state-metrics", "ClusterRole")
+    (told,) = [word.removeprefix("--resources=") for word in container["args"] if word.startswith("--resources=")]
+    assert sorted(told.split(",")) == sorted(kind for rule in role["rules"] for kind in rule["resources"])
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list", "watch"}
+
+
+def test_the_operator_may_write_in_its_own_namespace_only() -> None:
+    (role,) = (role for role in objects("monitoring", "ClusterRole") if role["metadata"]["name"] != "prometheus")
+    writable = [rule["resources"] for rule in role["rules"] if set(rule["verbs"]) - {"get", "list", "watch"}]
+    assert writable == [["events"]]
+    assert {role["metadata"]["namespace"] for role in objects("monitoring", "Role")} == {monitoring.NAMESPACE}
+
+
+def test_the_operators_servers_select_what_the_stacks_label() -> None:
+    configs = [yaml.safe_load(path.read_text())["config"] for path in sorted(CHECKOUT.glob("Pulumi.*.yaml"))]
+    stacks = [config["cloudnative:monitoring"] for config in configs]
+    labels = [stack["labels"] for stack in stacks if stack["kind"] == "operator"]
+    (prometheus,), (alertmanager,) = objects("monitoring", "Prometheus"), objects("monitoring", "Alertmanager")
+    for selector in ("serviceMonitorSelector", "ruleSelector"):
+        assert [prometheus["spec"][selector]["matchLabels"]] * len(labels) == labels
+    assert [alertmanager["spec"]["alertmanagerConfigSelector"]["matchLabels"]] * len(labels) == labels
+    monitors = objects("monitoring", "ServiceMonitor")
+    assert all(each["metadata"]["labels"] == labels[0] for each in monitors)
+
+
+def test_the_operators_objects_are_as_their_kinds_schemas_have_them() -> None:
+    kinds = [crd["spec"]["names"]["kind"] for crd in manifests.custom_kinds()]
+    for body in objects("monitoring", *kinds):
+        manifest = manifests.Manifest(file=Path("monitoring.yaml"), body=body)
+        assert not list(manifests.against_schema(manifest, manifests.custom_kinds()))
 
 
 def test_forwarding_is_switched_on_in_the_nodes_network_only() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.stack import PROJECT, arranged, deployed, for_rendering
+from local.stack import PROJECT, arranged, deployed, for_rendering, targets_up
 
 
 @pytest.fixture
@@ -66,3 +66,16 @@ def test_manifests_stand_in_the_order_in_which_they_have_to_be_there_and_without
         "04-service-webapp.yaml",
     ]
     assert yaml.safe_load(written[0].read_text())["kind"] == "Namespace"
+
+
+def target(pool: str, health: str) -> dict[str, str]:
+    return {"scrapePool": pool, "health": health}
+
+
+def test_of_the_operators_prometheus_only_the_targets_of_the_stacks_own_monitors_count() -> None:
+    shop, other = "serviceMonitor/shop/webapp/0", "serviceMonitor/shop-e2e/webapp/0"
+    active = [target(shop, "up"), target(shop, "down"), target(other, "up"), target("serviceMonitor/kubelet/0", "down")]
+    said = {"data": {"activeTargets": active}}
+    assert targets_up(said, "shop") == (1, 2)
+    assert targets_up(said, "shop-prod") == (0, 0)
+    assert targets_up(said) == (2, 4)

@@ -1,0 +1,85 @@
+"""What a cluster with the Prometheus Operator sees of a stack that leaves monitoring to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.cluster import monitoring
+from local.toolchain import Toolchain
+from tests.e2e.project import Project, eventually, get
+
+REPLICAS = 2
+
+
+@pytest.fixture(scope="module")
+def operated(operator: None, tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A stack like staging, deployed, with a number of pods that stays."""
+    folder = tmp_path_factory.mktemp("operated")
+    project = Project(folder, tools, like="staging", namespace="cloudnative-e2e-operated")
+    project.configure({"webapp.replicas": REPLICAS, "webapp.autoscaling": None})
+    project.up()
+    yield project
+    project.stack.destroy()
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """Return what the operator's Prometheus answers to a PromQL expression; nothing while it does not answer."""
+    url = f"{monitoring.url('prometheus')}/api/v1/query"
+    try:
+        answer = httpx.get(url, params={"query": expression}, timeout=5, trust_env=False)
+    except httpx.TransportError:
+        return []
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+    return found
+
+
+def pods(project: Project) -> list[str]:
+    found = project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
+    return sorted(pod["metadata"]["name"] for pod in found)
+
+
+def test_every_pod_of_the_stack_is_a_target_of_the_operators_prometheus_and_up(operated: Project) -> None:
+    prometheus = monitoring.url("prometheus")
+
+    def targets() -> list[tuple[str, str]]:
+        active = get(f"{prometheus}/api/v1/targets?state=active").json()["data"]["activeTargets"]
+        own = [target for target in active if target["labels"]["namespace"] == operated.namespace]
+        return sorted((target["labels"]["pod"], target["health"]) for target in own)
+
+    expected = [(name, "up") for name in pods(operated)]
+    eventually(lambda: targets() == expected, "each pod, and nothing else, as a target that is up", seconds=60)
+    assert len(expected) == REPLICAS
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "kube_pod_status_ready",
+        "container_cpu_cfs_periods_total",
+        "container_cpu_cfs_throttled_periods_total",
+        "container_cpu_usage_seconds_total",
+        "container_memory_working_set_bytes",
+    ],
+)
+def test_what_the_cluster_measures_of_the_stacks_pods_is_known_by_their_names(operated: Project, metric: str) -> None:
+    selector = f'{metric}{{namespace="{operated.namespace}", container!=""}}'
+    if metric.startswith("kube_"):
+        selector = f'{metric}{{namespace="{operated.namespace}", condition="true"}}'
+
+    def known() -> list[str]:
+        return sorted(sample["metric"]["pod"] for sample in query(selector))
+
+    # Samples of pods that ended a moment ago may still be there.
+    eventually(lambda: set(known()) >= set(pods(operated)), f"{metric} of each pod", seconds=60)
+
+
+def test_the_operators_prometheus_knows_its_alertmanager(operated: Project) -> None:
+    prometheus = monitoring.url("prometheus")
+
+    def known() -> int:
+        return len(get(f"{prometheus}/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"])
+
+    eventually(lambda: known() == 1, "one Alertmanager")
+    assert get(f"{monitoring.url('alertmanager')}/-/ready").is_success
