@@ -1,12 +1,13 @@
 # One line a target; what takes more is Python with a test.
 STACK ?= dev
+SERVICE ?= webapp
 PYTHON := .venv-dev/bin/python
 INSTALL := .venv-dev/bin/uv pip install --quiet --native-tls --compile-bytecode --require-hashes
 export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render status env test test-unit lint format audit sbom bench lock docs clean
+.PHONY: help up down preview refresh rollback render logs status env test test-unit lint format audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -28,6 +29,9 @@ rollback: .venv ## Pin the stack to the image that it ran before, and deploy tha
 
 render: .venv ## Write what `make up` would apply as plain manifests to rendered/STACK, and check them
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack render $(STACK)
+
+logs: .venv ## Follow what all pods of a service write (STACK=dev SERVICE=webapp), the ones to come included
+	@$(PYTHON) -m local.logs $(STACK) $(SERVICE)
 
 status: .venv ## Show what runs and what it takes
 	@$(PYTHON) -m local status

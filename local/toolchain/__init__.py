@@ -220,7 +220,6 @@ TOOLS = (
         on_demand=True,
     ),
     Tool(name="kube-score", binaries=("kube-score",), on_demand=True),
-    Tool(name="stern", binaries=("stern",), on_demand=True),
 )
 
 
