@@ -7,7 +7,7 @@ export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render logs status env test test-unit lint format audit sbom bench lock docs clean
+.PHONY: help up down preview refresh rollback render logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,16 +40,19 @@ env: .venv ## Print the exports for a shell: eval "$(make -s env)"
 	@$(PYTHON) -m local env
 
 test: .venv ## Run all tests, on the platform (started where it is not up)
-	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet tests/e2e
+	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet --numprocesses=auto -m slow tests/unit tests/app && $(PYTHON) -m pytest --quiet tests/e2e
 
-test-unit: .venv ## Run the tests that need no platform
-	@$(PYTHON) -m local.toolchain prometheus prometheus-operator-crds kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto tests/unit tests/app
+test-unit: .venv ## Run the tests that need no platform, but for the slow ones
+	@$(PYTHON) -m local.toolchain prometheus alertmanager prometheus-operator-crds kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
 	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json
 
 format: .venv ## Format the code
 	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
+
+screenshot: .venv ## Take docs/dashboard.png anew, of the tests' stack
+	@$(PYTHON) -m local up && SCREENSHOT=docs/dashboard.png $(PYTHON) -m pytest --quiet tests/e2e/test_console.py
 
 audit: .venv ## Look up what the locks pin among the known vulnerabilities
 	@$(PYTHON) -m local.audit

@@ -5,6 +5,8 @@ import gc
 import pulumi
 
 import settings
+from components import checks
+from components.alertmanager import Alertmanager, AlertmanagerArgs, Webhook
 from components.availability import Autoscaling
 from components.cluster import Cluster, ClusterArgs
 from components.faults import Faults
@@ -15,6 +17,7 @@ from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
+from components.scrape_proof import Declared
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
 
@@ -41,7 +44,8 @@ cluster = Cluster(
         labels=labels,
     ),
 )
-in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+declared = Declared()
+in_cluster = pulumi.ResourceOptions(providers=[cluster.provider], transformations=[declared.note])
 guardrails = Guardrails(
     "guardrails",
     GuardrailsArgs(
@@ -109,6 +113,7 @@ webapp = WebService(
     "webapp",
     WebServiceArgs(
         namespace=namespace,
+        namespace_name=config.cluster.namespace,
         labels=labels,
         image=image,
         replicas=config.webapp.replicas,
@@ -119,6 +124,8 @@ webapp = WebService(
         service_type=config.webapp.service_type,
         source_ranges=config.webapp.source_ranges,
         scraped_by=scraper,
+        exported=settings.WEBAPP_METRICS,
+        objective=config.webapp.objective.of_service(),
         timeout_seconds=config.webapp.timeout_seconds,
         resources=config.webapp.resources.of_pod(),
         log_level=config.webapp.log_level,
@@ -133,17 +140,44 @@ webapp = WebService(
     in_cluster,
 )
 
-# Monitoring: by a server of the stack's own, or by the cluster's.
+# Monitoring: by servers of the stack's own, or by the cluster's.
+services = [webapp.monitored]
+webhook_url = config.alert_webhook_url.get_secret_value()
 match config.monitoring:
     case settings.PrometheusServer() as server:
+        alertmanager = Alertmanager(
+            "alertmanager",
+            AlertmanagerArgs(
+                namespace=namespace,
+                labels=labels,
+                image=server.alertmanager_image,
+                sent_by=scraper,
+                webhook=Webhook(
+                    url=pulumi.Output.secret(webhook_url),
+                    port=checks.port_of(webhook_url),
+                    networks=server.webhook_networks,
+                )
+                if webhook_url
+                else None,
+                time_divisor=server.window_divisor,
+                service_type=server.service_type,
+                source_ranges=server.source_ranges,
+                pull_secrets=pull_secrets,
+            ),
+            in_cluster,
+        )
         prometheus = Prometheus(
             "prometheus",
             PrometheusArgs(
                 namespace=namespace,
                 labels=labels,
                 image=server.image,
-                targets=[webapp.scrape_target],
+                services=services,
+                sources=server.sources(),
+                alertmanager=alertmanager,
+                runbooks=server.runbooks,
                 scrape_interval_seconds=server.scrape_interval_seconds,
+                window_divisor=server.window_divisor,
                 retention=server.retention,
                 service_type=server.service_type,
                 source_ranges=server.source_ranges,
@@ -153,18 +187,26 @@ match config.monitoring:
             in_cluster,
         )
         pulumi.export("prometheus_url", prometheus.url)
+        pulumi.export("dashboard_url", prometheus.page_url)
+        pulumi.export("alertmanager_url", alertmanager.url)
     case settings.PrometheusOperator() as operator:
         Monitoring(
             "monitoring",
             MonitoringArgs(
                 namespace=namespace,
                 labels=labels,
-                targets=[webapp.scrape_target],
+                services=services,
+                signals=operator.signals,
+                runbooks=operator.runbooks,
+                webhook_url=pulumi.Output.secret(webhook_url) if webhook_url else None,
                 scrape_interval_seconds=operator.scrape_interval_seconds,
+                window_divisor=operator.window_divisor,
                 selected_by=operator.labels,
             ),
             in_cluster,
         )
+
+declared.prove()
 
 pulumi.export("url", webapp.url)
 pulumi.export("image", image)

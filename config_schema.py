@@ -61,7 +61,7 @@ def step(path: str, name: str) -> str:
     return f"{path}.{name}" if name.replace("_", "").isalnum() else f"{path}[{json.dumps(name)}]"
 
 
-def limits(root: Schema, node: Schema) -> str:  # noqa: PLR0911 - one return a kind of schema
+def limits(root: Schema, node: Schema) -> str:  # noqa: C901, PLR0911 - one return a kind of schema
     """Return in words what a value may be, to stand after `must be`."""
     node = _resolved(root, node)
     match node:
@@ -77,6 +77,8 @@ def limits(root: Schema, node: Schema) -> str:  # noqa: PLR0911 - one return a k
             return "true or false"
         case {"type": "array", "minItems": least, "items": items}:
             return f"a list of at least {least}, each {limits(root, items)}"
+        case {"type": "array", "items": items}:
+            return f"a list, each {limits(root, items)}"
         case {"type": "object", "properties": properties}:
             return f"an object with {', '.join(properties)}"
         case {"type": "object", "additionalProperties": values}:

@@ -29,16 +29,34 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 import config_schema
-from components import checks, network, prometheus, quota, resources, tracing, web_service
+from components import (
+    alertmanager,
+    checks,
+    network,
+    objective,
+    prometheus,
+    quota,
+    resources,
+    signals,
+    tracing,
+    web_service,
+)
+from components.exported_metrics import ExportedMetrics
 from components.exposure import ServiceType
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
+from components.signals import Signal
 from config_schema import Problem
 from image_lock import LOCK, Pins, read_lock
 
 PASSWORD = "registryPassword"  # noqa: S105 - the key, not a password
-SECRETS = (PASSWORD, "webappSecrets")
+WEBHOOK = "alertWebhookUrl"
+SECRETS = (PASSWORD, WEBHOOK, "webappSecrets")
 """The keys that may hold secrets, and must not hold anything else."""
+
+
+WEBAPP_METRICS = ExportedMetrics.read(Path(__file__).parent / "app/webapp/metrics.json")
+"""What the service says that it exports, which its objective is held against."""
 
 
 class SettingsError(pulumi.RunError):
@@ -62,6 +80,12 @@ def _lock(value: str) -> str:
 
 def _quantity(value: str) -> str:
     checks.quantity(value)
+    return value
+
+
+def _webhook(value: SecretStr) -> SecretStr:
+    if value.get_secret_value():
+        checks.port_of(value.get_secret_value())
     return value
 
 
@@ -89,6 +113,7 @@ Quantity = Annotated[str, AfterValidator(_quantity), _limits(checks.QUANTITY)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 UnprivilegedPort = Annotated[int, Field(ge=1024, le=65535)]
 ScrapeInterval = Annotated[int, Field(ge=1, le=300)]
+Percent = Annotated[float, AfterValidator(objective.percent), _limits(objective.PERCENT)]
 
 
 class _Keys(BaseModel):
@@ -199,6 +224,28 @@ class Autoscaling(_Keys):
     )
 
 
+class Objective(_Keys):
+    """`objective`: what the users of the service are promised."""
+
+    availability_percent: Percent = Field(
+        default=99.9, description="Share of requests that are not answered with a server's error."
+    )
+    latency_percent: Percent = Field(default=99.0, description="Share of requests answered within `latencySeconds`.")
+    latency_seconds: Annotated[float, Field(gt=0), _limits("a bucket of the service's histogram")] = Field(
+        default=0.25, description="Time in which a request counts as fast."
+    )
+    days: int = Field(default=30, ge=1, le=90, description="Days that the error budget is for.")
+
+    @field_validator("latency_seconds")
+    @classmethod
+    def _is_a_bucket(cls, value: float) -> float:
+        return objective.bucket(value, WEBAPP_METRICS)
+
+    def of_service(self) -> objective.Objective:
+        """Return it as components take it."""
+        return objective.Objective(**self.model_dump())
+
+
 class Faults(_Keys):
     """`faults`: what goes wrong on purpose."""
 
@@ -235,6 +282,7 @@ class WebService(_Keys):
         default=120, ge=10, le=3600, description="Time in which the pods must be ready, else the update has failed."
     )
     resources: Resources = Resources()
+    objective: Objective = Objective()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level logged."
     )
@@ -284,29 +332,75 @@ class Tracing(_Keys):
         return value
 
 
-class PrometheusServer(_Keys):
-    """`monitoring` of kind `prometheus`: a server of the stack's own."""
+class _Monitoring(_Keys):
+    runbooks: str = Field(
+        default="docs/runbooks.md",
+        min_length=1,
+        description="Where the runbooks are, a path or URL; alerts link to a section of it.",
+    )
+    # Before the divisor, which is held against it.
+    scrape_interval_seconds: ScrapeInterval
+    window_divisor: Annotated[int, _limits(objective.DIVISOR)] = Field(
+        default=1, description="What the windows of all objectives are divided by, for a drill."
+    )
+
+    @field_validator("window_divisor")
+    @classmethod
+    def _long_enough(cls, value: int, info: ValidationInfo) -> int:
+        interval = info.data.get("scrape_interval_seconds")
+        return value if interval is None else objective.check_divisor(value, interval=interval)
+
+
+class KubeStateMetrics(_Keys):
+    """`kubeStateMetrics`: where kube-state-metrics runs in the cluster."""
+
+    namespace: DnsLabel = Field(default="monitoring", description="Namespace of kube-state-metrics.")
+    service: DnsLabel = Field(default="kube-state-metrics", description="Name of its Service.")
+    port: Port = Field(default=8080, description="Port of its Service and of its pods.")
+
+
+class PrometheusServer(_Monitoring):
+    """`monitoring` of kind `prometheus`: a server of the stack's own, and an Alertmanager."""
 
     kind: Literal["prometheus"]
     image: ImageReference = Field(description="Image of Prometheus.")
+    alertmanager_image: ImageReference = Field(description="Image of Alertmanager.")
     retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[smhdwy]$"), _limits(_DURATION)] = Field(
         default="1d", description="How long samples are kept."
     )
     scrape_interval_seconds: ScrapeInterval = Field(default=5, description="Time between two scrapes.")
-    service_type: ServiceType = Field(default="ClusterIP", description="How the server is reached.")
-    source_ranges: Networks = Field(default=network.ANYWHERE, description="Networks that may reach the server.")
+    service_type: ServiceType = Field(default="ClusterIP", description="How the two servers are reached.")
+    source_ranges: Networks = Field(default=network.ANYWHERE, description="Networks that may reach them.")
     api_server: Networks = Field(description="Networks of the API server, which the server asks what there is.")
+    kube_state_metrics: KubeStateMetrics | None = None
+    kubelets: Networks | None = Field(
+        default=None, description="Networks of the nodes, whose kubelets tell what pods take; default: not scraped."
+    )
+    webhook_networks: Networks = Field(
+        default=network.ANYWHERE, description=f"Networks that `{WEBHOOK}` is at, which Alertmanager may reach."
+    )
+
+    def sources(self) -> signals.Sources:
+        """Return where the cluster's own signals are, as components take it."""
+        where = self.kube_state_metrics
+        return signals.Sources(
+            kube_state_metrics=signals.KubeStateMetrics(**where.model_dump()) if where else None,
+            kubelets=self.kubelets or (),
+        )
 
 
-class PrometheusOperator(_Keys):
-    """`monitoring` of kind `operator`: ServiceMonitors for a Prometheus Operator in the cluster."""
+class PrometheusOperator(_Monitoring):
+    """`monitoring` of kind `operator`: objects for a Prometheus Operator in the cluster."""
 
     kind: Literal["operator"]
     labels: Annotated[dict[str, str], AfterValidator(checks.labels), _limits("an object of Kubernetes labels")] = Field(
-        default={}, description="Labels that the cluster's Prometheus selects ServiceMonitors by."
+        default={}, description="Labels that the cluster's Prometheus and Alertmanager select objects by."
     )
     namespace: DnsLabel = Field(default="monitoring", description="Namespace of that Prometheus, which may scrape.")
     scrape_interval_seconds: ScrapeInterval = Field(default=15, description="Time between two scrapes.")
+    signals: tuple[Signal, ...] = Field(
+        default=(), description="What that Prometheus scrapes beside services; rules and panels that need it follow."
+    )
 
 
 class Quota(_Keys):
@@ -345,6 +439,12 @@ class Settings(_Keys):
     webapp_secrets: dict[SecretName, Annotated[SecretStr, _limits("a secret string")]] = Field(
         default={}, description="What the pods find as files in /run/secrets/app, by name; all secrets."
     )
+    alert_webhook_url: Annotated[
+        SecretStr,
+        Field(default="", description="Where alerts are sent, by POST; default: nowhere; a secret."),
+        AfterValidator(_webhook),
+        _limits("a secret http or https URL"),
+    ]
     monitoring: PrometheusServer | PrometheusOperator = Field(
         discriminator="kind",
         description="Who scrapes: a server of the stack's own, or the cluster's Prometheus Operator.",
@@ -380,7 +480,7 @@ def _demands(webapp: WebService, monitoring: PrometheusServer | PrometheusOperat
     most = webapp.autoscaling.max_replicas if webapp.autoscaling else webapp.replicas
     found = [web_service.demand("webapp", most, webapp.resources.of_pod())]
     if isinstance(monitoring, PrometheusServer):
-        found.append(prometheus.demand("prometheus"))
+        found += [prometheus.demand("prometheus"), alertmanager.demand("alertmanager")]
     return found
 
 
@@ -447,7 +547,7 @@ def _misplaced_secrets(raw: Mapping[str, str], secrets: Collection[str]) -> Iter
         if raw.get(key) not in (None, "", "{}") and key not in secrets:
             yield Problem(key, "must be encrypted, found plain text")
     for key in sorted(set(secrets) - set(SECRETS)):
-        yield Problem(key, f"must not hold a secret, which it would not keep; only {' and '.join(SECRETS)} do")
+        yield Problem(key, f"must not hold a secret, which it would not keep; only {', '.join(SECRETS)} do")
 
 
 def _pins(values: Mapping[str, Any]) -> Pins:

@@ -83,7 +83,7 @@ class ByHand:
         text = yaml.safe_dump_all(self.objects).replace(self.image, f"{repository}@{digest}")
         self.manifest.write_text(text)
         self._run("kubectl", "apply", f"--filename={self.manifest}")
-        for deployment in ("webapp", "prometheus"):
+        for deployment in ("webapp", "prometheus", "alertmanager"):
             self._run("kubectl", f"--namespace={BY_HAND}", "rollout", "status", f"deployment/{deployment}")
 
     def destroy(self) -> None:

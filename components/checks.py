@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -24,6 +25,8 @@ _IMAGE = re.compile(
     r"([^\s:@/]+(:[0-9]+)?/)?[^\s:@]+(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )
+
+_PORTS = {"http": 80, "https": 443}
 
 _ADDED = len("-secrets-1a2b3c4d")
 """The longest that a component adds: a suffix of its own, and what Pulumi adds to a name that has to be new."""
@@ -42,6 +45,7 @@ QUANTITY = "a positive Kubernetes quantity such as 250m, 0.5, 64Mi or 1Gi"
 REGISTRY = "host[:port][/path] without a scheme, such as registry.example.com:5000/team"
 NETWORKS = "a list of at least 1 network in CIDR notation, such as 10.0.0.0/8 or 192.0.2.7/32"
 PINNED = "an image with a digest, such as registry.example.com/team/webapp@sha256:..."
+URL = "an http or https URL, such as https://hooks.example.com/on-call"
 SECRET_NAME = "letters, digits, dots, hyphens and underscores, at most 253, as it becomes a file's name"  # noqa: S105
 IMAGE = "an image with a digest or a tag other than latest, such as registry.example.com/base/python:3.11"
 
@@ -103,6 +107,17 @@ def networks(value: Sequence[str]) -> Sequence[str]:
         if "/" not in item:
             raise ValueError(f"must be {NETWORKS}, found {item!r}")
     return value
+
+
+def port_of(url: str) -> int:
+    """Return the port of an http or https `url`: the one that stands there, or the scheme's own."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in _PORTS and parts.hostname:
+            return parts.port or _PORTS[parts.scheme]
+    except ValueError:
+        pass
+    raise ValueError(f"must be {URL}, found {url!r}")
 
 
 def known_port(name: str, ports: Collection[str]) -> None:

@@ -1,33 +1,20 @@
 """A Prometheus server of the stack's own, which scrapes the services that the program declares and nothing else.
 
-For development: one replica, and its data goes with its pod. It sends no alerts, and a changed configuration makes a
-new pod instead of a reload. Where the Prometheus Operator runs, `monitoring.Monitoring` takes its place.
+For development: one replica, and its data goes with its pod; a changed configuration makes a new pod instead of a
+reload. It evaluates the services' rules, sends alerts to the stack's Alertmanager, and serves a page of the services'
+panels. Where the Prometheus Operator runs, `monitoring.Monitoring` takes its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
-from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
-    ConfigMapVolumeSourceArgs,
-    ContainerArgs,
-    ContainerPortArgs,
-    EmptyDirVolumeSourceArgs,
-    LocalObjectReferenceArgs,
-    PodSpecArgs,
-    PodTemplateSpecArgs,
-    Service,
-    ServiceAccount,
-    ServicePortArgs,
-    ServiceSpecArgs,
-    VolumeArgs,
-    VolumeMountArgs,
-)
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
-from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+import yaml
+from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.rbac.v1 import (
+    ClusterRole,
+    ClusterRoleBinding,
     PolicyRuleArgs,
     Role,
     RoleBinding,
@@ -35,24 +22,23 @@ from pulumi_kubernetes.rbac.v1 import (
     SubjectArgs,
 )
 
-from components import checks, network, probes, security
-from components.content import named_after
-from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
+from components import checks, console, network
+from components.alertmanager import Alertmanager
+from components.exposure import ServiceType
 from components.labels import Labels
+from components.monitored_service import MonitoredService, rules
 from components.network import Flow, Peer
+from components.objective import check_divisor
 from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
-from components.scrape_config import ScrapeTarget, scrape_config
-
-USER = 65534
-"""User and group that the pod runs as: `nobody`, whom Prometheus' images run as."""
+from components.rules import rule_file
+from components.scrape_config import CONFIG_FILE, scrape_config
+from components.server import ServerArgs, server
+from components.signals import Sources
 
 PORT = 9090
 """Prometheus' own default, in the pod and on the Service."""
-
-TIMEOUT_SECONDS = 120
-"""How long the server may take to become ready before the update counts as failed."""
 
 RESOURCES = Resources(
     cpu_request="50m",
@@ -63,6 +49,15 @@ RESOURCES = Resources(
     ephemeral_storage_limit="1280Mi",
 )
 """Enough for some ten thousand series, which is far more than a development stack has."""
+
+FOLDER = "/etc/prometheus"
+"""Where the server finds its configuration."""
+
+DATA = "/prometheus"
+"""Where it keeps its samples."""
+
+KUBELET_PORT = 10250
+"""Of every kubelet, unless its configuration says otherwise."""
 
 API_SERVER_PORTS = (443, 6443)
 """Of the Service `kubernetes` and, as kubeadm has it, of what is behind it: policies may be held against either."""
@@ -77,8 +72,18 @@ class PrometheusArgs:
     image: str
     """Image with a digest or a tag other than `latest`, whose entry point is Prometheus."""
 
-    targets: Sequence[ScrapeTarget]
+    services: Sequence[MonitoredService]
+    sources: Sources
+    """Where the cluster's own signals are."""
+
+    alertmanager: Alertmanager
+    runbooks: str
+    """See `rules.rule_file`."""
+
     scrape_interval_seconds: int
+    window_divisor: int = 1
+    """What the windows of all objectives are divided by; for a drill."""
+
     retention: str
     """How long samples are kept, in Prometheus' notation, such as `12h` or `1d`. 800 MB of them are kept at most."""
 
@@ -97,8 +102,11 @@ class PrometheusArgs:
         checks.field("image", checks.image, self.image)
         checks.field("source_ranges", checks.networks, self.source_ranges)
         checks.field("api_server", checks.networks, self.api_server)
-        if not self.targets:
-            raise ValueError("targets must name at least one service, found none; a Prometheus without is of no use")
+        if not self.services:
+            raise ValueError("services must name at least one service, found none; a Prometheus without is of no use")
+        checks.field(
+            "window_divisor", partial(check_divisor, interval=self.scrape_interval_seconds), self.window_divisor
+        )
         if not self.api_server:
             raise ValueError("api_server must name at least one network, found none; nothing would be found to scrape")
 
@@ -114,87 +122,134 @@ class Prometheus(pulumi.ComponentResource):
     url: pulumi.Output[str]
     """See `exposure.url`."""
 
+    page_url: pulumi.Output[str]
+    """Where the panels of the services are."""
+
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the server; its objects are called `name`."""
         super().__init__("cloudnative:index:Prometheus", checks.component_name(name), None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        limit = pulumi.CustomTimeouts(create=f"{TIMEOUT_SECONDS}s", update=f"{TIMEOUT_SECONDS}s")
-        awaited = pulumi.ResourceOptions(parent=self, custom_timeouts=limit)
         labels = args.labels.of(name, "monitoring")
-        selector = args.labels.selector(name)
-        metadata = owned(name=name, namespace=args.namespace, labels=labels)
-
-        account = ServiceAccount(
-            f"{name}-account",
-            metadata=metadata,
-            automount_service_account_token=False,
-            image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in args.pull_secrets] or None,
+        made = server(
+            name,
+            ServerArgs(
+                namespace=args.namespace,
+                labels=args.labels,
+                image=args.image,
+                arguments=[
+                    f"--config.file={FOLDER}/{CONFIG_FILE}",
+                    f"--web.console.templates={FOLDER}/consoles",
+                    f"--storage.tsdb.path={DATA}",
+                    f"--storage.tsdb.retention.time={args.retention}",
+                    # Below the volume's limit, at which the kubelet would evict the pod.
+                    "--storage.tsdb.retention.size=800MB",
+                ],
+                port=PORT,
+                folder=FOLDER,
+                files=_files(args),
+                data=DATA,
+                data_limit="1Gi",
+                resources=RESOURCES,
+                # Loosened: the server asks the API server which pods there are.
+                asks_the_api_server=True,
+                service_type=args.service_type,
+                source_ranges=args.source_ranges,
+                egress=_egress(args),
+                pull_secrets=args.pull_secrets,
+            ),
+            self,
+        )
+        role = Role(
+            f"{name}-role",
+            metadata=owned(name=name, namespace=args.namespace, labels=labels),
+            rules=_rights(),
             opts=child,
         )
-        role = Role(f"{name}-role", metadata=metadata, rules=_rights(), opts=child)
         RoleBinding(
             f"{name}-binding",
-            metadata=metadata,
+            metadata=owned(name=name, namespace=args.namespace, labels=labels),
             role_ref=RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata.name),
-            subjects=[
-                SubjectArgs(kind="ServiceAccount", name=account.metadata.name, namespace=account.metadata.namespace)
-            ],
+            subjects=[_subject(made.account)],
             opts=child,
         )
-        files = {"prometheus.yml": scrape_config(args.targets, args.scrape_interval_seconds)}
-        config = ConfigMap(
-            f"{name}-config",
-            metadata=owned(name=named_after(f"{name}-config", files), namespace=args.namespace, labels=labels),
-            data=files,
-            opts=child,
-        )
-        pod = _pod(name, args, account.metadata.name, config.metadata.name)
-        Deployment(
-            f"{name}-deployment",
-            metadata=metadata,
-            spec=DeploymentSpecArgs(
-                replicas=1,
-                progress_deadline_seconds=TIMEOUT_SECONDS,
-                revision_history_limit=10,
-                selector=LabelSelectorArgs(match_labels=selector),
-                # One server at a time: a second one would count every sample twice where both are queried.
-                strategy=DeploymentStrategyArgs(type="Recreate"),
-                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=pod),
-            ),
-            opts=awaited,
-        )
-        service = Service(
-            f"{name}-service",
-            metadata=owned(
-                name=name,
-                namespace=args.namespace,
-                labels=labels,
-                annotations=await_annotations(args.service_type),
-            ),
-            spec=ServiceSpecArgs(
-                type=args.service_type,
-                selector=selector,
-                load_balancer_source_ranges=load_balancer_source_ranges(args.service_type, args.source_ranges),
-                ports=[ServicePortArgs(name="http", port=PORT, target_port="http")],
-            ),
-            opts=awaited,
-        )
-        NetworkPolicy(f"{name}-network", metadata=metadata, spec=_flows(args, selector), opts=child)
-
-        self.url = url(service, args.service_type, PORT)
-        self.register_outputs({"url": self.url})
+        if args.sources.kubelets:
+            _may_ask_kubelets(name, args, made.account, child)
+        self.url = made.url
+        self.page_url = pulumi.Output.concat(self.url, f"/consoles/{console.PAGE}")
+        self.register_outputs({"url": self.url, "page_url": self.page_url})
 
 
-def _flows(args: PrometheusArgs, selector: Mapping[str, str]) -> NetworkPolicySpecArgs:
-    """Return whom the server talks to: those who ask it, what it scrapes, and the API server."""
-    return network.spec(
-        selector,
-        ingress=[Flow(peer=Peer(addresses=args.source_ranges), ports=["http"])],
-        egress=[
-            *(Flow(peer=Peer(pods=target.pods), ports=[target.port]) for target in args.targets),
-            Flow(peer=Peer(addresses=args.api_server), ports=API_SERVER_PORTS),
-        ],
+def _files(args: PrometheusArgs) -> dict[str, str]:
+    """Return the files of the configuration by their paths."""
+    available, divisor = args.sources.available, args.window_divisor
+    groups = rules(args.services, available, divisor)
+    alerts = rule_file(
+        groups, labels={"owner": args.labels.owner, "environment": args.labels.environment}, runbooks=args.runbooks
     )
+    return {
+        CONFIG_FILE: scrape_config(
+            [service.target for service in args.services],
+            args.scrape_interval_seconds,
+            sources=args.sources,
+            alertmanager=args.alertmanager.address,
+            rules=f"{FOLDER}/rules.yml",
+        ),
+        "rules.yml": yaml.safe_dump(alerts, sort_keys=True, width=1000),
+        f"consoles/{console.PAGE}": console.page(
+            f"Services of {args.labels.instance}",
+            {service.target.name: service.sections(available, divisor) for service in args.services},
+        ),
+    }
+
+
+def _may_ask_kubelets(
+    name: str,
+    args: PrometheusArgs,
+    account: ServiceAccount,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let the server find the nodes, and read the metrics of their kubelets. Nodes belong to no namespace."""
+    labels = args.labels.of(name, "monitoring")
+    metadata = owned(name=pulumi.Output.concat(args.namespace, "-", name), labels=labels)
+    role = ClusterRole(
+        f"{name}-kubelets-role",
+        metadata=metadata,
+        rules=[
+            PolicyRuleArgs(api_groups=[""], resources=["nodes"], verbs=["list", "watch"]),
+            PolicyRuleArgs(api_groups=[""], resources=["nodes/metrics"], verbs=["get"]),
+        ],
+        opts=opts,
+    )
+    ClusterRoleBinding(
+        f"{name}-kubelets-binding",
+        metadata=metadata,
+        role_ref=RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=role.metadata.name),
+        subjects=[_subject(account)],
+        opts=opts,
+    )
+
+
+def _subject(account: ServiceAccount) -> SubjectArgs:
+    return SubjectArgs(kind="ServiceAccount", name=account.metadata.name, namespace=account.metadata.namespace)
+
+
+def _egress(args: PrometheusArgs) -> list[Flow]:
+    """Return whom the server talks to: what it scrapes, the API server, and Alertmanager."""
+    return [
+        *(Flow(peer=Peer(pods=one.target.pods), ports=[one.target.port]) for one in args.services),
+        Flow(peer=Peer(addresses=args.api_server), ports=API_SERVER_PORTS),
+        Flow(peer=Peer(pods=args.alertmanager.pods), ports=["http"]),
+        *_flows_to(args.sources),
+    ]
+
+
+def _flows_to(sources: Sources) -> Iterator[Flow]:
+    if sources.kube_state_metrics:
+        where = sources.kube_state_metrics
+        peer = Peer(namespace=where.namespace, pods={"app.kubernetes.io/name": "kube-state-metrics"})
+        yield Flow(peer=peer, ports=[where.port])
+    if sources.kubelets:
+        yield Flow(peer=Peer(addresses=sources.kubelets), ports=[KUBELET_PORT])
 
 
 def _rights() -> list[PolicyRuleArgs]:
@@ -204,45 +259,3 @@ def _rights() -> list[PolicyRuleArgs]:
         PolicyRuleArgs(api_groups=["discovery.k8s.io"], resources=["endpointslices"], verbs=verbs),
         PolicyRuleArgs(api_groups=[""], resources=["pods", "services"], verbs=verbs),
     ]
-
-
-def _pod(name: str, args: PrometheusArgs, account: pulumi.Input[str], config: pulumi.Input[str]) -> PodSpecArgs:
-    """Return the pod: one hardened container, its configuration, and a place for its data."""
-    ports = {"http": PORT}
-    return PodSpecArgs(
-        service_account_name=account,
-        # Loosened: the server asks the API server which pods there are.
-        automount_service_account_token=True,
-        enable_service_links=False,
-        security_context=security.of_pod(USER),
-        containers=[
-            ContainerArgs(
-                name=name,
-                image=args.image,
-                image_pull_policy="IfNotPresent",
-                args=[
-                    "--config.file=/etc/prometheus/prometheus.yml",
-                    "--storage.tsdb.path=/prometheus",
-                    f"--storage.tsdb.retention.time={args.retention}",
-                    # Below the volume's limit, at which the kubelet would evict the pod.
-                    "--storage.tsdb.retention.size=800MB",
-                ],
-                ports=[ContainerPortArgs(name=port, container_port=number) for port, number in ports.items()],
-                resources=RESOURCES.requirements(),
-                security_context=security.of_container(),
-                startup_probe=probes.http("/-/ready", port="http", of=ports, period_seconds=1, failure_threshold=60),
-                readiness_probe=probes.http("/-/ready", port="http", of=ports, period_seconds=5, failure_threshold=3),
-                liveness_probe=probes.http("/-/healthy", port="http", of=ports, period_seconds=10, failure_threshold=3),
-                # What a container that fails said last then stands in its status, and so in the error of `pulumi up`.
-                termination_message_policy="FallbackToLogsOnError",
-                volume_mounts=[
-                    VolumeMountArgs(name="config", mount_path="/etc/prometheus", read_only=True),
-                    VolumeMountArgs(name="data", mount_path="/prometheus"),
-                ],
-            )
-        ],
-        volumes=[
-            VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=config)),
-            VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")),
-        ],
-    )

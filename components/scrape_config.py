@@ -4,13 +4,19 @@ Pure functions over the services that the program declares. Both give a target t
 service), so that a query is right with either back end. They hold no rules and no alerts.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from components import checks
+from components.signals import Sources
+
+CONFIG_FILE = "prometheus.yml"
+"""What a file with `scrape_config`'s text is called."""
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +25,9 @@ class ScrapeTarget:
 
     name: str
     """Name of the service that the metrics are about; labels `job` and `service` of each series."""
+
+    namespace: str
+    """The stack's namespace; label `namespace` of each series."""
 
     service: str
     """Name of the Kubernetes Service that has the port."""
@@ -41,15 +50,44 @@ class ScrapeTarget:
         """Refuse a port that the Service does not have: it would be scraped never, and nobody would be told."""
         checks.field("port", lambda name: checks.known_port(name, self.ports), self.port)
 
+    @property
+    def about(self) -> Mapping[str, str]:
+        """Labels that all its series have, and nobody else's."""
+        return {"namespace": self.namespace, "service": self.name}
 
-def scrape_config(targets: Sequence[ScrapeTarget], interval_seconds: int) -> str:
+    @property
+    def matchers(self) -> str:
+        """What selects its series, and nobody else's, in a query."""
+        return ",".join(f'{label}="{value}"' for label, value in self.about.items())
+
+
+def scrape_config(
+    targets: Sequence[ScrapeTarget], interval_seconds: int, *, sources: Sources, alertmanager: str, rules: str
+) -> str:
     """Return a `prometheus.yml` that scrapes exactly `targets`, in the namespace that Prometheus itself runs in.
 
     The text depends on nothing but the arguments, so that it changes, and Prometheus is rolled, only with them.
+
+    Args:
+        targets: The services.
+        interval_seconds: Time between two scrapes, and between two evaluations of the rules.
+        sources: Where the cluster's own signals are; of them, what is about other namespaces is dropped.
+        alertmanager: Host and port that alerts are sent to.
+        rules: Path of the rule file.
     """
+    (namespace,) = {target.namespace for target in targets}
     config = {
-        "global": {"scrape_interval": f"{interval_seconds}s", "scrape_timeout": f"{_timeout(interval_seconds)}s"},
-        "scrape_configs": [_job(target) for target in sorted(targets, key=lambda target: target.name)],
+        "global": {
+            "scrape_interval": f"{interval_seconds}s",
+            "scrape_timeout": f"{_timeout(interval_seconds)}s",
+            "evaluation_interval": f"{interval_seconds}s",
+        },
+        "rule_files": [rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "scrape_configs": [
+            *(_job(target) for target in sorted(targets, key=lambda target: target.name)),
+            *_signal_jobs(sources, namespace),
+        ],
     }
     return yaml.safe_dump(config, sort_keys=True)
 
@@ -94,3 +132,26 @@ def _job(target: ScrapeTarget) -> dict[str, Any]:
             {"replacement": target.name, "target_label": "service"},
         ],
     }
+
+
+def _signal_jobs(sources: Sources, namespace: str) -> Iterator[dict[str, Any]]:
+    kept = {
+        "honor_labels": True,
+        "metric_relabel_configs": [{"action": "keep", "source_labels": ["namespace"], "regex": namespace}],
+    }
+    if sources.kube_state_metrics:
+        where = sources.kube_state_metrics
+        host = f"{where.service}.{where.namespace}.svc:{where.port}"
+        yield {"job_name": "kube-state-metrics", "static_configs": [{"targets": [host]}], **kept}
+    if sources.kubelets:
+        yield {
+            "job_name": "cadvisor",
+            "kubernetes_sd_configs": [{"role": "node"}],
+            "scheme": "https",
+            "metrics_path": "/metrics/cadvisor",
+            # Its samples bring their own times; without this, the series of an ended pod would linger for 5 minutes.
+            "track_timestamps_staleness": True,
+            "authorization": {"credentials_file": f"{_ACCOUNT}/token"},
+            "tls_config": {"ca_file": f"{_ACCOUNT}/ca.crt"},
+            **kept,
+        }

@@ -54,10 +54,13 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from components import availability, checks, faults, network, probes, security, tracing
 from components.availability import Autoscaling, Shutdown
 from components.content import named_after
+from components.exported_metrics import ExportedMetrics
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.faults import Faults
 from components.labels import Labels
+from components.monitored_service import MonitoredService
 from components.network import Flow, Peer
+from components.objective import Objective
 from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
@@ -92,6 +95,9 @@ class WebServiceArgs:
     """What to run, how much of it, and how it is reached."""
 
     namespace: pulumi.Input[str]
+    namespace_name: str
+    """The same, known from the start: queries name it."""
+
     labels: Labels
     image: pulumi.Input[str]
     """Image by digest."""
@@ -117,6 +123,12 @@ class WebServiceArgs:
 
     scraped_by: Peer
     """Who reads the metrics."""
+
+    exported: ExportedMetrics
+    """What there is to read."""
+
+    objective: Objective = field(default_factory=Objective)
+    """What the service promises; rules, alerts and dashboard follow from it."""
 
     timeout_seconds: int
     """How long the pods may take to become ready before the update counts as failed."""
@@ -168,6 +180,7 @@ class WebServiceArgs:
         checks.field("config", partial(checks.environment, reserved=RESERVED), self.config)
         for secret in self.secrets:
             checks.field("secrets", checks.secret_name, secret)
+        self.objective.check(self.exported)
 
 
 def demand(name: str, most: int, resources: Resources) -> Demand:
@@ -181,7 +194,7 @@ class WebService(pulumi.ComponentResource):
     url: pulumi.Output[str]
     """See `exposure.url`."""
 
-    scrape_target: ScrapeTarget
+    monitored: MonitoredService
 
     def __init__(self, name: str, args: WebServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the service `name`; the objects have that name too."""
@@ -234,7 +247,8 @@ class WebService(pulumi.ComponentResource):
             opts=awaited,
         )
         self.url = url(service, args.service_type, args.service_port)
-        self.scrape_target = _expose_metrics(name, args, selector, child)
+        target = _expose_metrics(name, args, selector, child)
+        self.monitored = MonitoredService(target=target, objective=args.objective, exported=args.exported)
 
         flows = [
             Flow(peer=Peer(addresses=args.source_ranges), ports=["http"]),
@@ -280,6 +294,7 @@ def _expose_metrics(
     ports = [ServicePortArgs(name="metrics", port=args.metrics_port, target_port="metrics")]
     target = ScrapeTarget(
         name=name,
+        namespace=args.namespace_name,
         service=f"{name}-metrics",
         selector=args.labels.of(name, "metrics"),
         pods=pods,

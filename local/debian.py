@@ -19,6 +19,8 @@ UNPACKED = {
     "docker-registry": "usr/bin/docker-registry",
     "etcd-server": "usr/bin/etcd",
 }
+BROWSER = "chromium-headless-shell"
+"""Asked for by the test of the page of panels alone; its program has the package's name."""
 
 
 def installed(package: str) -> bool:

@@ -72,6 +72,16 @@ ACCEPTED = (
         objects="Deployment prometheus",
         reason="Likewise: the old server ends before the new one begins.",
     ),
+    Accepted(
+        check="deployment-replicas",
+        objects="Deployment alertmanager",
+        reason="Two that do not know each other would tell everything twice.",
+    ),
+    Accepted(
+        check="deployment-strategy",
+        objects="Deployment alertmanager",
+        reason="Likewise: the old server ends before the new one begins.",
+    ),
 )
 
 

@@ -86,8 +86,9 @@ def wrong_type(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """Something of another type than the key's."""
     # A text is what the engine sends for everything at the top, so that there all is a text.
     key = draw(st.sampled_from([key for key in known if len(key.parts) > (key.type == "string")]))
-    others = set(OF_TYPE) - {key.type} - ({"integer"} if key.type == "number" else set())
-    others -= {"null"} if key.schema.get("default", "") is None else set()
+    # A whole number is a number, too.
+    fitting = {key.type, "integer"} if key.type == "number" else {key.type}
+    others = set(OF_TYPE) - fitting - ({"null"} if key.schema.get("default", "") is None else set())
     value = draw(st.sampled_from(sorted(others)).flatmap(OF_TYPE.__getitem__))
     return Wrong("wrong type", key.path, changed(valid, key.parts, value))
 
@@ -95,7 +96,7 @@ def wrong_type(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
 @st.composite
 def number_as_text(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """A number that would do, in quotes."""
-    key = draw(st.sampled_from([key for key in known if key.type == "integer"]))
+    key = draw(st.sampled_from([key for key in known if key.type == "integer" and "minimum" in key.schema]))
     value = str(draw(st.integers(key.schema["minimum"], key.schema["maximum"])))
     return Wrong("number as text", key.path, changed(valid, key.parts, value))
 
@@ -103,7 +104,7 @@ def number_as_text(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wron
 @st.composite
 def out_of_range(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """A number too small or too large."""
-    key = draw(st.sampled_from([key for key in known if key.type in {"integer", "number"}]))
+    key = draw(st.sampled_from([key for key in known if "minimum" in key.schema]))
     least, most = key.schema["minimum"], key.schema["maximum"]
     value = draw(st.integers(-(10**6), least - 1) | st.integers(most + 1, 10**6))
     return Wrong("out of range", key.path, changed(valid, key.parts, value))
@@ -161,6 +162,11 @@ def contradiction(draw: st.DrawFn, valid: Values, _: Sequence[Key]) -> Wrong:
         ("registryPassword", {"registry.username": word}),
         ("registryPassword", {"registry.username": word, "registryPassword": word}),
         ("webappSecrets", {f"webappSecrets.{word}": word}),
+        ("alertWebhookUrl", {"alertWebhookUrl": f"https://{word}.example.com"}),
+        ("webapp.objective.latencySeconds", {"webapp.objective.latencySeconds": small + 0.125}),
+        ("webapp.objective.latencyPercent", {"webapp.objective.latencyPercent": float(large - 10)}),
+        ("monitoring.windowDivisor", {"monitoring.windowDivisor": 60, "monitoring.scrapeIntervalSeconds": small}),
+        ("monitoring.windowDivisor", {"monitoring.windowDivisor": 300 + large}),
         ("build.baseImage", {"allowMutableTags": False, "build.baseImage": f"registry.example.com/{word}:1"}),
         ("build.buildImage", {"build.buildImage": f"registry.example.com/{word}:latest"}),
         ("build.builderName", {"build.builder": "docker", "build.builderName": word}),

@@ -120,6 +120,7 @@ def test_a_request_does_not_inherit_the_trace_of_the_one_before(server: Gunicorn
     assert TRACE.replace("4bf9", "aaaa") not in found
 
 
+@pytest.mark.slow
 def test_a_requests_span_is_exported_and_its_log_line_has_its_ids(start: Start, collector: Collector) -> None:
     process = exporting(start, collector.url)
     process.get("/api/info?token=s3cr3t", traceparent=TRACEPARENT, **{"X-Request-ID": "exported"})
@@ -141,6 +142,7 @@ def test_a_requests_span_is_exported_and_its_log_line_has_its_ids(start: Start, 
     assert (line["trace_id"], line["span_id"]) == (TRACE, span.span_id.hex())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("received", INVALID[-2:])
 def test_a_trace_that_begins_here_is_exported_by_the_id_that_is_logged(
     start: Start, collector: Collector, received: str
@@ -155,6 +157,7 @@ def test_a_trace_that_begins_here_is_exported_by_the_id_that_is_logged(
     assert "s3cr3t" not in str(span)
 
 
+@pytest.mark.slow
 def test_what_a_caller_does_not_want_recorded_is_not_exported(start: Start, collector: Collector) -> None:
     process = exporting(start, collector.url)
     process.get("/", traceparent=f"00-{TRACE}-{PARENT}-00", **{"X-Request-ID": "unsampled"})
@@ -164,6 +167,7 @@ def test_what_a_caller_does_not_want_recorded_is_not_exported(start: Start, coll
     assert process.log(request_id="unsampled")[0]["trace_id"] == TRACE
 
 
+@pytest.mark.slow
 def test_probes_have_no_spans_and_an_error_is_one(start: Start, collector: Collector) -> None:
     process = exporting(start, collector.url)
     process.get("/healthz", traceparent=TRACEPARENT)
@@ -174,6 +178,7 @@ def test_probes_have_no_spans_and_an_error_is_one(start: Start, collector: Colle
     assert _attributes(span.attributes)["error.type"] == "500"
 
 
+@pytest.mark.slow
 def test_every_worker_exports_and_what_is_left_at_its_end(start: Start, collector: Collector) -> None:
     process = exporting(start, collector.url, WORKERS="2")
     with ThreadPoolExecutor(8) as pool:
@@ -184,6 +189,7 @@ def test_every_worker_exports_and_what_is_left_at_its_end(start: Start, collecto
     assert process.stderr() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [None, 400, 503])
 def test_an_export_that_fails_costs_neither_a_request_nor_the_stop_and_is_said_once(
     start: Start, collector: Collector, status: int | None

@@ -68,7 +68,9 @@ def test_prometheus_has_all_replicas_as_healthy_targets_and_their_counter(deploy
 
     def targets() -> list[tuple[str, str]]:
         active = get(f"{prometheus}/api/v1/targets?state=active").json()["data"]["activeTargets"]
-        return sorted((target["labels"]["pod"], target["health"]) for target in active)
+        return sorted(
+            (target["labels"]["pod"], target["health"]) for target in active if target["labels"]["job"] == "webapp"
+        )
 
     pods = deployed.project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
     names = sorted(pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"])

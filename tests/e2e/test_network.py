@@ -30,12 +30,13 @@ from tests.e2e.project import Project, eventually, get
 
 TRY = Path(connections.__file__).read_text(encoding="utf-8")
 SLEEP = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
+STATES = "app.kubernetes.io/name=kube-state-metrics"
 KUBELET = 10250
 DNS_METRICS = 9153
 UNUSED = 9999
 """A port that no pod listens on."""
 
-MACHINE, WEBAPP, PROMETHEUS = "machine", "webapp", "prometheus"
+MACHINE, WEBAPP, PROMETHEUS, ALERTMANAGER = "machine", "webapp", "prometheus", "alertmanager"
 NEIGHBOUR = "neighbour"
 """A pod of the same namespace that the program does not declare."""
 
@@ -43,7 +44,7 @@ STRANGER = "stranger"
 """A pod of another namespace, without policies there, that carries the labels of the stack's Prometheus."""
 
 PROBE = "probe"
-"""A container that joins Prometheus' pod, whose own image has nothing to try connections with."""
+"""A container that joins a server's pod, whose own image has nothing to try connections with."""
 
 
 class Flow(NamedTuple):
@@ -62,7 +63,12 @@ DECLARED = [
     Flow(MACHINE, "prometheus' load balancer"),
     Flow(MACHINE, "webapp http"),
     Flow(MACHINE, "prometheus http"),
+    Flow(MACHINE, "alertmanager's load balancer"),
+    Flow(MACHINE, "alertmanager http"),
     Flow(PROMETHEUS, "webapp metrics"),
+    Flow(PROMETHEUS, "alertmanager http"),
+    Flow(PROMETHEUS, "kube-state-metrics"),
+    Flow(PROMETHEUS, "kubelet"),
     Flow(PROMETHEUS, "API server"),
     Flow(PROMETHEUS, "service of the API server"),
     Flow(PROMETHEUS, "DNS by UDP"),
@@ -76,12 +82,12 @@ UNDECLARED = [
     Flow(MACHINE, "webapp, an unused port"),
     Flow(PROMETHEUS, "webapp http"),
     Flow(PROMETHEUS, "webapp, an unused port"),
-    Flow(PROMETHEUS, "kubelet"),
     Flow(PROMETHEUS, "registry"),
     Flow(PROMETHEUS, "outside by TCP"),
     Flow(WEBAPP, "another webapp http"),
     Flow(WEBAPP, "another webapp metrics"),
     Flow(WEBAPP, "prometheus http"),
+    Flow(WEBAPP, "alertmanager http"),
     Flow(WEBAPP, "API server"),
     Flow(WEBAPP, "service of the API server"),
     Flow(WEBAPP, "kubelet"),
@@ -89,10 +95,15 @@ UNDECLARED = [
     Flow(WEBAPP, "DNS' metrics"),
     Flow(WEBAPP, "outside by TCP"),
     Flow(WEBAPP, "outside by UDP"),
+    Flow(ALERTMANAGER, "webapp http"),
+    Flow(ALERTMANAGER, "prometheus http"),
+    Flow(ALERTMANAGER, "API server"),
+    Flow(ALERTMANAGER, "outside by TCP"),
     Flow(NEIGHBOUR, "webapp http"),
     Flow(NEIGHBOUR, "webapp metrics"),
     Flow(NEIGHBOUR, "service of webapp"),
     Flow(NEIGHBOUR, "prometheus http"),
+    Flow(NEIGHBOUR, "alertmanager http"),
     Flow(NEIGHBOUR, "API server"),
     Flow(NEIGHBOUR, "outside by TCP"),
     Flow(STRANGER, "webapp http"),
@@ -100,6 +111,7 @@ UNDECLARED = [
     Flow(STRANGER, "webapp, an unused port"),
     Flow(STRANGER, "service of webapp"),
     Flow(STRANGER, "prometheus http"),
+    Flow(STRANGER, "alertmanager http"),
 ]
 
 End = tuple[str, str, int]
@@ -114,7 +126,8 @@ class Matrix:
 
     def __init__(self, project: Project, outside: tuple[int, int]) -> None:
         """Take the pods as they are; `outside` are ports of the machine that answer by TCP and by UDP."""
-        webapps, (prometheus,) = (pods(project, name) for name in ("webapp", "prometheus"))
+        webapps, (prometheus,), (alertmanager,) = (pods(project, name) for name in (WEBAPP, PROMETHEUS, ALERTMANAGER))
+        (states,) = project.kubectl("get", "pods", "--all-namespaces", f"--selector={STATES}")["items"]
         dns = project.kubectl("get", "pods", "--all-namespaces", "--selector=k8s-app=kube-dns")["items"]
         http, metrics = (port(webapps[0], name) for name in ("http", "metrics"))
         node, machine = str(NETWORK.node), str(NETWORK.machine)
@@ -128,6 +141,9 @@ class Matrix:
             "another webapp metrics": [("TCP", ip(pod), metrics) for pod in webapps[1:]],
             "service of webapp": [("TCP", project.kubectl("get", "service", "webapp")["spec"]["clusterIP"], 80)],
             "prometheus http": [("TCP", ip(prometheus), port(prometheus, "http"))],
+            "alertmanager's load balancer": [("TCP", *address(project.output("alertmanager_url")))],
+            "alertmanager http": [("TCP", ip(alertmanager), port(alertmanager, "http"))],
+            "kube-state-metrics": [("TCP", ip(states), port(states, "http"))],
             "API server": [("TCP", node, NETWORK.api_port)],
             "service of the API server": [("TCP", str(NETWORK.services[1]), 443)],
             "kubelet": [("TCP", node, KUBELET)],
@@ -142,6 +158,7 @@ class Matrix:
             MACHINE: connections.all_tried,
             WEBAPP: sender(project, webapps[0]["metadata"]["name"]),
             PROMETHEUS: sender(project, f"{prometheus['metadata']['name']} --container={PROBE}"),
+            ALERTMANAGER: sender(project, f"{alertmanager['metadata']['name']} --container={PROBE}"),
             NEIGHBOUR: sender(project, NEIGHBOUR),
             STRANGER: sender(project, f"{STRANGER} --namespace={other(project)}"),
         }
@@ -237,8 +254,8 @@ def outside(tools: Toolchain) -> Iterator[tuple[int, int]]:
 def matrix(deployed: Deployed, outside: tuple[int, int]) -> Iterator[Matrix]:
     """All senders, those that the program does not declare among them, for as long as the module runs."""
     project = deployed.project
-    (prometheus,) = pods(project, PROMETHEUS)
-    labels, into = prometheus["metadata"]["labels"], f"pod/{prometheus['metadata']['name']}"
+    servers = [pod for name in (PROMETHEUS, ALERTMANAGER) for pod in pods(project, name)]
+    labels = servers[0]["metadata"]["labels"]
     image = project.config()["build"]["baseImage"]
     restricted = {"name": other(project), "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
     objects = [
@@ -252,10 +269,12 @@ def matrix(deployed: Deployed, outside: tuple[int, int]) -> Iterator[Matrix]:
     try:
         project.plain_kubectl("create", "--filename=-", stdin=manifests)
         container = [f"--image={image}", f"--container={PROBE}", "--profile=restricted", "--", "/usr/bin/python3"]
-        project.plain_kubectl("debug", here, into, *container, "-c", SLEEP)
+        for server in servers:
+            project.plain_kubectl("debug", here, f"pod/{server['metadata']['name']}", *container, "-c", SLEEP)
         project.plain_kubectl(*wait, "condition=Ready", here, f"pod/{NEIGHBOUR}")
         project.plain_kubectl(*wait, "condition=Ready", there, f"pod/{STRANGER}")
-        project.plain_kubectl(*wait, "jsonpath={.status.ephemeralContainerStatuses[0].state.running}", here, into)
+        joined = "jsonpath={.status.ephemeralContainerStatuses[0].state.running}"
+        project.plain_kubectl(*wait, joined, here, *(f"pod/{server['metadata']['name']}" for server in servers))
         yield Matrix(project, outside)
     finally:
         project.plain_kubectl("delete", "--filename=-", "--ignore-not-found", stdin=manifests)
@@ -302,7 +321,9 @@ def test_prometheus_scrapes_each_pod_of_the_webapp(deployed: Deployed) -> None:
     def targets() -> set[tuple[str, str]]:
         answer = get(f"{project.output('prometheus_url')}/api/v1/targets?state=active").json()
         return {
-            (httpx.URL(each["scrapeUrl"]).netloc.decode(), each["health"]) for each in answer["data"]["activeTargets"]
+            (httpx.URL(each["scrapeUrl"]).netloc.decode(), each["health"])
+            for each in answer["data"]["activeTargets"]
+            if each["labels"]["job"] == WEBAPP
         }
 
     eventually(lambda: targets() == expected, "each pod of the webapp as a target that is up")
@@ -310,7 +331,7 @@ def test_prometheus_scrapes_each_pod_of_the_webapp(deployed: Deployed) -> None:
 
 def test_the_kubelets_probes_pass(deployed: Deployed) -> None:
     project = deployed.project
-    names = {pod["metadata"]["name"] for name in (WEBAPP, PROMETHEUS) for pod in pods(project, name)}
+    names = {pod["metadata"]["name"] for name in (WEBAPP, PROMETHEUS, ALERTMANAGER) for pod in pods(project, name)}
     before = probes(project)
 
     def asked() -> bool:

@@ -1,13 +1,16 @@
 """What a cluster with the Prometheus Operator sees of a stack that leaves monitoring to it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from local.cluster import monitoring
 from local.toolchain import Toolchain
+from tests.e2e.conftest import Figures
 from tests.e2e.project import Project, eventually, get
 
 REPLICAS = 2
@@ -61,6 +64,7 @@ def test_every_pod_of_the_stack_is_a_target_of_the_operators_prometheus_and_up(o
         "container_cpu_cfs_throttled_periods_total",
         "container_cpu_usage_seconds_total",
         "container_memory_working_set_bytes",
+        "container_spec_memory_limit_bytes",
     ],
 )
 def test_what_the_cluster_measures_of_the_stacks_pods_is_known_by_their_names(operated: Project, metric: str) -> None:
@@ -83,3 +87,42 @@ def test_the_operators_prometheus_knows_its_alertmanager(operated: Project) -> N
 
     eventually(lambda: known() == 1, "one Alertmanager")
     assert get(f"{monitoring.url('alertmanager')}/-/ready").is_success
+
+
+def test_the_operators_prometheus_evaluates_every_rule_of_the_stack(operated: Project, figures: Figures) -> None:
+    (declared,) = operated.kubectl("get", "prometheusrules")["items"]
+    groups = {group["name"]: len(group["rules"]) for group in declared["spec"]["groups"]}
+
+    def evaluated() -> dict[str, int]:
+        known = get(f"{monitoring.url('prometheus')}/api/v1/rules").json()["data"]["groups"]
+        own = [group for group in known if operated.namespace in group["file"]]
+        return {group["name"]: sum(rule["health"] == "ok" for rule in group["rules"]) for group in own}
+
+    eventually(lambda: evaluated() == groups, "each rule, and a good evaluation of it", seconds=120)
+    figures("rules that the operator's Prometheus evaluates", sum(groups.values()))
+
+
+def test_the_operators_alertmanager_routes_the_alerts_of_the_stack_and_of_no_other(operated: Project) -> None:
+    def routed() -> list[str]:
+        said = get(f"{monitoring.url('alertmanager')}/api/v2/status").json()["config"]["original"]
+        routes = yaml.safe_load(said)["route"].get("routes", [])
+        return [matcher for route in routes for matcher in route["matchers"] if operated.namespace in matcher]
+
+    eventually(lambda: routed() == [f'namespace="{operated.namespace}"'], "a route of the stack's", seconds=120)
+
+
+def test_every_query_of_the_dashboard_has_an_answer_of_the_operators_prometheus(
+    operated: Project, figures: Figures
+) -> None:
+    (found,) = operated.kubectl("get", "configmaps", "--selector=grafana_dashboard=1")["items"]
+    panels = json.loads(found["data"]["webapp.json"])["panels"]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    assert len(queries) > 10
+
+    def silent() -> list[str]:
+        for _ in range(20):
+            operated.page()
+        return [one for one in queries if not query(one)]
+
+    eventually(lambda: silent() == [], "an answer to each query", seconds=180)
+    figures("queries of the Grafana dashboard, all with an answer", len(queries))

@@ -46,7 +46,7 @@ def declared(project: Project) -> set[str]:
         one for one in deployment["resources"] if one["type"].startswith("kubernetes:") and not one.get("external")
     ]
     named = {f"{one['outputs']['kind']}/{one['outputs']['metadata']['name']}" for one in found}
-    return {name for name in named if not name.startswith("Namespace/")}
+    return {name for name in named if not name.startswith(("Namespace/", "ClusterRole"))}
 
 
 def pulumi(project: Project, *arguments: str) -> subprocess.Popen[str]:

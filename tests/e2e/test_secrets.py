@@ -73,6 +73,8 @@ def project(deployed: Deployed) -> Iterator[Project]:
     project.greet(MARK)
     project.configure({"webapp.version": MARK, "webapp.config": {"MARK": MARK}})
     project.stack.set_config("cloudnative:webappSecrets.token", automation.ConfigValue(SECRET, secret=True), path=True)
+    webhook = automation.ConfigValue(f"https://hooks.example.com/{SECRET}", secret=True)
+    project.stack.set_config("cloudnative:alertWebhookUrl", webhook)
     try:
         yield project
     finally:
@@ -119,12 +121,12 @@ def rendered(project: Project, said: dict[str, bytes]) -> Path:
 
 @pytest.fixture(scope="module")
 def logged(project: Project, said: dict[str, bytes]) -> bytes:
-    """The logs of the webapp's pods, which have answered a request whose id is the mark."""
+    """The logs of all pods of the stack, of which the webapp's have answered a request whose id is the mark."""
     url, headers = project.output("url"), {"X-Request-ID": MARK}
     httpx.get(url, headers=headers, trust_env=False).raise_for_status()
 
     def logs() -> str:
-        options = ("--selector=app.kubernetes.io/name=webapp", "--all-containers", "--tail=-1")
+        options = ("--selector=app.kubernetes.io/part-of=cloudnative", "--all-containers", "--tail=-1")
         return project.plain_kubectl("logs", f"--namespace={project.namespace}", *options)
 
     eventually(lambda: MARK in logs(), "the request in a pod's log")

@@ -7,6 +7,7 @@ in a preview, because there an output that no mock gives is unknown and can be t
 
 import json
 import logging
+import re
 import runpy
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -255,8 +256,9 @@ def run_stack(stack: str, overrides: Mapping[str, Any] | None = None, **options:
 def image_lock(folder: Path) -> dict[str, str]:
     """Return the key `imageLock`, with a digest for each image that a stack's YAML gives by tag."""
     file = folder / "image-lock.json"
-    names = ("python:3.11", "python-build:3.11", "prometheus:3.14")
-    file.write_text(json.dumps({f"10.90.0.1:5000/base/{name}": DIGEST for name in names}))
+    texts = [path.read_text() for path in ROOT.glob("Pulumi.*.yaml")]
+    tagged = {image for text in texts for image in re.findall(r": (10\.90\.0\.1:5000/base/\S+)", text)}
+    file.write_text(json.dumps(dict.fromkeys(sorted(tagged), DIGEST)))
     return {"imageLock": str(file)}
 
 

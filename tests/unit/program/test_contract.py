@@ -13,6 +13,9 @@ from components import checks
 from tests.unit.program.harness import PROJECT, Registered, Run, image_lock, plain_texts, run_stack
 
 STACKS = ("dev", "staging", "prod")
+OF_THE_CLUSTER = (":Namespace", ":ClusterRole", ":ClusterRoleBinding")
+"""Kinds whose objects belong to no namespace."""
+
 LABELS = ("name", "instance", "component", "part-of", "managed-by")
 
 
@@ -25,8 +28,9 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "registry": {"username": "ci"},  # so that the credentials' objects are among those looked at
         "registryPassword": "hush",
         "webappSecrets": {"token": "whisper"},
+        "alertWebhookUrl": "https://murmur.example.com/",
     }
-    secrets = [f"{PROJECT}:{key}" for key in ("registryPassword", "webappSecrets")]
+    secrets = [f"{PROJECT}:{key}" for key in ("registryPassword", "webappSecrets", "alertWebhookUrl")]
     return run_stack(request.param, {**overrides, **image_lock(tmp_path_factory.mktemp("lock"))}, secrets=secrets)
 
 
@@ -97,7 +101,13 @@ def test_every_pod_has_the_labels_of_what_makes_it(objects: list[Registered]) ->
 def test_every_object_stands_in_the_stacks_namespace(stack: Run, objects: list[Registered]) -> None:
     for made in objects:
         where = made.inputs["metadata"].get("namespace")
-        assert where == (None if made.type.endswith(":Namespace") else stack.exports["namespace"]), made.name
+        assert where == (None if made.type.endswith(OF_THE_CLUSTER) else stack.exports["namespace"]), made.name
+
+
+def test_what_belongs_to_no_namespace_has_the_stacks_in_its_name(stack: Run, objects: list[Registered]) -> None:
+    for made in objects:
+        if made.type.endswith(OF_THE_CLUSTER):
+            assert made.inputs["metadata"]["name"].startswith(stack.exports["namespace"]), made.name
 
 
 def test_a_stack_has_exactly_one_namespace(stack: Run, objects: list[Registered]) -> None:
@@ -301,6 +311,7 @@ def test_no_plain_input_holds_a_secret(stack: Run) -> None:
     for hidden, kinds in (
         ("hush", {"docker-build:index:Image", "kubernetes:core/v1:Secret"}),
         ("whisper", {"kubernetes:core/v1:Secret"}),
+        ("murmur", {"kubernetes:core/v1:Secret"}),
     ):
         holders = [made for made in stack.resources if hidden in json.dumps(made.inputs)]
         assert {made.type for made in holders} == kinds

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from policy.rules import RULES, Rule
+from policy.rules import RULES
 from tests.unit.program.harness import PROJECT, image_lock, run_stack
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
-def test_no_rule_refuses_what_a_stack_declares(stack: str, rule: Rule, tmp_path: Path) -> None:
+def test_no_rule_refuses_what_a_stack_declares(stack: str, tmp_path: Path) -> None:
     overrides = {
         **image_lock(tmp_path),
-        "registry": {"username": "ci"},  # so that the credentials' objects are among those looked at
+        "registry": {"username": "ci"},  # so that the secrets' objects are among those looked at
         "registryPassword": "hush",
+        "alertWebhookUrl": "https://murmur.example.com/",
     }
-    declared = run_stack(stack, overrides, secrets=[f"{PROJECT}:registryPassword"]).resources
+    secrets = [f"{PROJECT}:registryPassword", f"{PROJECT}:alertWebhookUrl"]
+    declared = run_stack(stack, overrides, secrets=secrets).resources
     shown = [made for made in declared if not made.read]
-    assert [problem for made in shown for problem in rule.problems(made.type, made.inputs)] == []
+    found = [(rule.name, one) for rule in RULES for made in shown for one in rule.problems(made.type, made.inputs)]
+    assert found == []

@@ -6,27 +6,32 @@ import pulumi
 import pytest
 import yaml
 
+from components.alertmanager import Alertmanager, AlertmanagerArgs
+from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
-from components.scrape_config import ScrapeTarget
+from components.signals import Sources
+from tests.unit.program.examples import NAMESPACE, SERVICE, SOURCES
 from tests.unit.program.harness import ADDRESS, LABELS, Run, run
 
-TARGET = ScrapeTarget(
-    name="webapp",
-    service="webapp-metrics",
-    selector={"name": "webapp"},
-    pods={"name": "webapp"},
-    ports=["metrics"],
-    port="metrics",
+ALERTMANAGER = AlertmanagerArgs(
+    namespace=NAMESPACE,
+    labels=LABELS,
+    image="base/alertmanager:0",
+    sent_by=Peer(pods=LABELS.selector("prometheus")),
+    service_type="ClusterIP",
 )
 
 
 def args(**changes: Any) -> PrometheusArgs:
     return PrometheusArgs(
         **{
-            "namespace": "cloudnative-dev",
+            "namespace": NAMESPACE,
             "labels": LABELS,
             "image": "base/prometheus:3",
-            "targets": [TARGET],
+            "services": [SERVICE],
+            "sources": Sources(),
+            "alertmanager": None,
+            "runbooks": "docs/runbooks.md",
             "scrape_interval_seconds": 5,
             "retention": "1d",
             "service_type": "LoadBalancer",
@@ -38,7 +43,9 @@ def args(**changes: Any) -> PrometheusArgs:
 
 def server(**changes: Any) -> Run:
     def declare() -> None:
-        pulumi.export("url", Prometheus("prometheus", args(**changes)).url)
+        made = Prometheus("prometheus", args(alertmanager=Alertmanager("alertmanager", ALERTMANAGER), **changes))
+        pulumi.export("url", made.url)
+        pulumi.export("page_url", made.page_url)
 
     return run(declare)
 
@@ -50,28 +57,33 @@ def prometheus() -> Run:
 
 @pytest.fixture
 def pod(prometheus: Run) -> dict[str, Any]:
-    spec: dict[str, Any] = prometheus.one("Deployment").inputs["spec"]["template"]["spec"]
+    spec: dict[str, Any] = prometheus.one("Deployment", "prometheus-deployment").inputs["spec"]["template"]["spec"]
     return spec
 
 
 def test_it_reads_the_configuration_that_is_rendered_from_the_targets(prometheus: Run, pod: dict[str, Any]) -> None:
-    config = yaml.safe_load(prometheus.one("ConfigMap").inputs["data"]["prometheus.yml"])
+    config = yaml.safe_load(prometheus.one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yml"])
     assert [job["job_name"] for job in config["scrape_configs"]] == ["webapp"]
     volume = next(volume for volume in pod["volumes"] if volume["name"] == "config")
-    assert volume["configMap"] == {"name": prometheus.one("ConfigMap").inputs["metadata"]["name"]}
+    config_map = prometheus.one("ConfigMap", "prometheus-config").inputs
+    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    assert {item["key"] for item in volume["configMap"]["items"]} == config_map["data"].keys()
     mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "config")
     assert f"--config.file={mount['mountPath']}/prometheus.yml" in pod["containers"][0]["args"]
 
 
 def test_a_changed_configuration_rolls_the_server(prometheus: Run) -> None:
-    names = {run.one("ConfigMap").inputs["metadata"]["name"] for run in (prometheus, server(scrape_interval_seconds=6))}
+    names = {
+        run.one("ConfigMap", "prometheus-config").inputs["metadata"]["name"]
+        for run in (prometheus, server(scrape_interval_seconds=6))
+    }
     assert len(names) == 2
 
 
 def test_its_rights_are_to_look_up_the_pods_of_its_own_namespace_and_no_more(prometheus: Run) -> None:
     assert not prometheus.all("ClusterRole")
     assert not prometheus.all("ClusterRoleBinding")
-    assert prometheus.one("Role").inputs["metadata"]["namespace"] == "cloudnative-dev"
+    assert prometheus.one("Role").inputs["metadata"]["namespace"] == NAMESPACE
     assert prometheus.one("Role").inputs["rules"] == [
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
         {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["list", "watch"]},
@@ -82,33 +94,88 @@ def test_the_rights_are_bound_to_the_servers_account_alone(prometheus: Run, pod:
     binding = prometheus.one("RoleBinding").inputs
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "prometheus"}
     assert binding["subjects"] == [
-        {"kind": "ServiceAccount", "name": pod["serviceAccountName"], "namespace": "cloudnative-dev"}
+        {"kind": "ServiceAccount", "name": pod["serviceAccountName"], "namespace": NAMESPACE}
     ]
 
 
 def test_it_talks_to_what_it_scrapes_and_to_the_api_server_alone(prometheus: Run) -> None:
-    rules = prometheus.one("NetworkPolicy").inputs["spec"]["egress"]
+    rules = prometheus.one("NetworkPolicy", "prometheus-network").inputs["spec"]["egress"]
     assert [rule["to"] for rule in rules] == [
-        [{"podSelector": {"matchLabels": {"name": "webapp"}}}],
+        [{"podSelector": {"matchLabels": LABELS.selector("webapp")}}],
         [{"ipBlock": {"cidr": "10.90.0.1/32"}}],
+        [{"podSelector": {"matchLabels": LABELS.selector("alertmanager")}}],
     ]
-    assert [[port["port"] for port in rule["ports"]] for rule in rules] == [["metrics"], [443, 6443]]
+    assert [[port["port"] for port in rule["ports"]] for rule in rules] == [["metrics"], [443, 6443], ["http"]]
+
+
+def test_with_the_clusters_signals_it_talks_to_their_sources_too() -> None:
+    rules = server(sources=SOURCES).one("NetworkPolicy", "prometheus-network").inputs["spec"]["egress"]
+    (state,), (kubelets,) = (rule["to"] for rule in rules[-2:])
+    assert state == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kube-state-metrics"}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+    }
+    assert kubelets == {"ipBlock": {"cidr": "10.90.0.1/32"}}
+    assert [[port["port"] for port in rule["ports"]] for rule in rules[-2:]] == [[8080], [10250]]
+
+
+def test_beyond_its_namespace_it_may_find_nodes_and_read_their_kubelets_metrics_and_no_more() -> None:
+    made = server(sources=SOURCES)
+    assert made.one("ClusterRole").inputs["rules"] == [
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+    ]
+    binding = made.one("ClusterRoleBinding").inputs
+    assert binding["roleRef"] == {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": made.one("ClusterRole").inputs["metadata"]["name"],
+    }
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus", "namespace": NAMESPACE}]
+
+
+def test_two_stacks_in_one_cluster_do_not_share_rights_to_its_nodes() -> None:
+    names = {
+        server(sources=SOURCES, namespace=namespace).one(kind).inputs["metadata"]["name"]
+        for namespace in ("one", "two")
+        for kind in ("ClusterRole", "ClusterRoleBinding")
+    }
+    assert names == {"one-prometheus", "two-prometheus"}
+
+
+def test_rules_and_page_are_where_the_server_looks_for_them(prometheus: Run, pod: dict[str, Any]) -> None:
+    (container,) = pod["containers"]
+    folder = next(mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "config")
+    config_map = next(volume["configMap"] for volume in pod["volumes"] if volume["name"] == "config")
+    files = {f"{folder}/{item['path']}" for item in config_map["items"]}
+    data = prometheus.one("ConfigMap", "prometheus-config").inputs["data"]
+    assert set(yaml.safe_load(data["prometheus.yml"])["rule_files"]) <= files
+    (consoles,) = (arg.partition("=")[2] for arg in container["args"] if "console.templates" in arg)
+    page = prometheus.exports["page_url"].removeprefix(f"{prometheus.exports['url']}/consoles/")
+    assert f"{consoles}/{page}" in files
+
+
+def test_alerts_are_sent_to_the_stacks_alertmanager(prometheus: Run) -> None:
+    config = yaml.safe_load(prometheus.one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yml"])
+    service = prometheus.one("Service", "alertmanager-service").inputs
+    (address,) = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert address == f"{service['metadata']['name']}:{service['spec']['ports'][0]['port']:.0f}"
 
 
 def test_only_the_servers_pod_gets_a_token(prometheus: Run, pod: dict[str, Any]) -> None:
     assert pod["automountServiceAccountToken"] is True
-    assert prometheus.one("ServiceAccount").inputs["automountServiceAccountToken"] is False
+    assert prometheus.one("ServiceAccount", "prometheus-account").inputs["automountServiceAccountToken"] is False
 
 
 def test_the_service_selects_exactly_the_deployments_pods(prometheus: Run) -> None:
-    deployment = prometheus.one("Deployment").inputs["spec"]
-    selector = prometheus.one("Service").inputs["spec"]["selector"]
+    deployment = prometheus.one("Deployment", "prometheus-deployment").inputs["spec"]
+    selector = prometheus.one("Service", "prometheus-service").inputs["spec"]["selector"]
     assert selector == deployment["selector"]["matchLabels"]
     assert selector.items() <= deployment["template"]["metadata"]["labels"].items()
 
 
 def test_there_is_never_more_than_one_server(prometheus: Run) -> None:
-    deployment = prometheus.one("Deployment").inputs["spec"]
+    deployment = prometheus.one("Deployment", "prometheus-deployment").inputs["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
 
 
@@ -119,7 +186,11 @@ def test_the_data_cannot_outgrow_its_volume(pod: dict[str, Any]) -> None:
 
 
 def test_retention_reaches_the_server() -> None:
-    (container,) = server(retention="12h").one("Deployment").inputs["spec"]["template"]["spec"]["containers"]
+    (container,) = (
+        server(retention="12h")
+        .one("Deployment", "prometheus-deployment")
+        .inputs["spec"]["template"]["spec"]["containers"]
+    )
     assert "--storage.tsdb.retention.time=12h" in container["args"]
 
 
@@ -138,18 +209,21 @@ def test_the_url_follows_from_the_services_type(service_type: str, url: str) -> 
 
 
 def test_pull_secrets_are_given_to_the_service_account() -> None:
-    assert server(pull_secrets=["r"]).one("ServiceAccount").inputs["imagePullSecrets"] == [{"name": "r"}]
+    assert server(pull_secrets=["r"]).one("ServiceAccount", "prometheus-account").inputs["imagePullSecrets"] == [
+        {"name": "r"}
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"image": "prometheus:latest"}, "image must be an image with a digest or a tag"),
-        ({"targets": []}, "targets must name at least one service"),
+        ({"services": []}, "services must name at least one service"),
+        ({"window_divisor": 30}, "window_divisor must be a divisor of 300"),
         ({"api_server": []}, "api_server must name at least one network"),
         ({"source_ranges": ["10.0.0.1/8"]}, "source_ranges must be a list of at least 1 network"),
     ],
-    ids=["image", "targets", "api_server", "source_ranges"],
+    ids=["image", "services", "window_divisor", "api_server", "source_ranges"],
 )
 def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

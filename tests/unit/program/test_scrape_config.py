@@ -1,7 +1,7 @@
-"""What is scraped: pure functions, whose result Prometheus' own checker reads."""
+"""What is scraped: pure functions, whose result Prometheus' own promtool reads."""
 
 import re
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,22 @@ import pytest
 import yaml
 
 from components.scrape_config import ScrapeTarget, scrape_config, service_monitor_spec
+from components.signals import Sources
+from tests.unit.program.examples import CATALOG, NAMESPACE, SOURCES, WEBAPP
+from tests.unit.program.harness import LABELS
+from tests.unit.program.promtool import about_config
 
-WEBAPP = ScrapeTarget(
-    name="webapp",
-    service="webapp-metrics",
-    selector={"name": "webapp"},
-    pods={"name": "webapp"},
-    ports=["metrics"],
-    port="metrics",
-)
-CATALOG = ScrapeTarget(
-    name="catalog",
-    service="catalog",
-    selector={"name": "catalog"},
-    pods={"name": "catalog"},
-    ports=["http"],
-    port="http",
-    path="/m",
-)
+NOWHERE = Sources()
+
+
+def text(
+    targets: Sequence[ScrapeTarget], interval: int = 5, *, sources: Sources = NOWHERE, rules: str = "rules.yml"
+) -> str:
+    return scrape_config(targets, interval, sources=sources, alertmanager="alertmanager:9093", rules=rules)
 
 
 def jobs(*targets: ScrapeTarget) -> list[dict[str, Any]]:
-    config: dict[str, list[dict[str, Any]]] = yaml.safe_load(scrape_config(targets, 5))
+    config: dict[str, list[dict[str, Any]]] = yaml.safe_load(text(targets))
     return config["scrape_configs"]
 
 
@@ -43,13 +37,12 @@ def keeps(job: dict[str, Any], service: str, port: str) -> bool:
 
 @pytest.mark.parametrize("targets", [[WEBAPP], [WEBAPP, CATALOG]], ids=["one", "two"])
 @pytest.mark.parametrize("interval", [1, 5, 300])
+@pytest.mark.parametrize("sources", [NOWHERE, SOURCES], ids=["no signals", "all signals"])
 def test_promtool_accepts_the_configuration(
-    targets: list[ScrapeTarget], interval: int, promtool: Path, tmp_path: Path
+    targets: list[ScrapeTarget], interval: int, sources: Sources, promtool: Path, tmp_path: Path
 ) -> None:
-    file = tmp_path / "prometheus.yml"
-    file.write_text(scrape_config(targets, interval))
-    result = subprocess.run([str(promtool), "check", "config", str(file)], capture_output=True, text=True, check=False)  # noqa: S603
-    assert result.returncode == 0, result.stdout + result.stderr
+    files = {"prometheus.yml": text(targets, interval, sources=sources), "rules.yml": "groups: []"}
+    assert not about_config(promtool, files, tmp_path)
 
 
 def test_each_service_has_exactly_one_job() -> None:
@@ -81,18 +74,50 @@ def test_every_job_discovers_in_the_same_way_so_that_prometheus_watches_once() -
     assert first["kubernetes_sd_configs"] == second["kubernetes_sd_configs"]
 
 
+def test_each_signal_that_is_there_has_a_job_and_no_other() -> None:
+    found = {
+        (sources is SOURCES): [
+            job["job_name"] for job in yaml.safe_load(text([WEBAPP], sources=sources))["scrape_configs"]
+        ]
+        for sources in (NOWHERE, SOURCES)
+    }
+    assert found == {False: ["webapp"], True: ["webapp", "kube-state-metrics", "cadvisor"]}
+
+
+def test_of_the_clusters_signals_what_is_about_other_namespaces_is_dropped_before_it_is_stored() -> None:
+    for job in yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][1:]:
+        (keep,) = job["metric_relabel_configs"]
+        assert keep == {"action": "keep", "source_labels": ["namespace"], "regex": NAMESPACE}
+        # Else the labels of the source itself would stand where those of the pods belong.
+        assert job["honor_labels"] is True
+
+
+def test_a_kubelet_is_asked_by_tls_with_the_servers_own_token() -> None:
+    job = yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][-1]
+    assert (job["scheme"], job["metrics_path"]) == ("https", "/metrics/cadvisor")
+    assert job["tls_config"].keys() == {"ca_file"}
+    assert job["authorization"]["credentials_file"].endswith("/token")
+
+
+def test_rules_are_read_and_alerts_sent_where_the_arguments_say() -> None:
+    config = yaml.safe_load(text([WEBAPP], 7, rules="/etc/x.yml"))
+    assert config["rule_files"] == ["/etc/x.yml"]
+    assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
+    assert config["global"]["evaluation_interval"] == "7s"
+
+
 def test_a_target_is_labelled_with_namespace_pod_and_service() -> None:
     labels = {rule["target_label"] for rule in jobs(WEBAPP)[0]["relabel_configs"] if "target_label" in rule}
     assert labels == {"namespace", "pod", "service"}
 
 
 def test_the_text_does_not_depend_on_the_order_of_the_services() -> None:
-    assert scrape_config([WEBAPP, CATALOG], 5) == scrape_config([CATALOG, WEBAPP], 5)
+    assert text([WEBAPP, CATALOG]) == text([CATALOG, WEBAPP])
 
 
 def test_a_scrape_never_outlasts_its_interval() -> None:
-    texts = {interval: yaml.safe_load(scrape_config([WEBAPP], interval))["global"] for interval in (1, 10, 60)}
-    assert {interval: text["scrape_timeout"] for interval, text in texts.items()} == {1: "1s", 10: "10s", 60: "10s"}
+    found = {interval: yaml.safe_load(text([WEBAPP], interval))["global"] for interval in (1, 10, 60)}
+    assert {interval: one["scrape_timeout"] for interval, one in found.items()} == {1: "1s", 10: "10s", 60: "10s"}
 
 
 def test_both_back_ends_give_a_target_the_same_job_and_service() -> None:
@@ -108,5 +133,5 @@ def test_a_service_monitor_scrapes_the_declared_port_and_path_in_its_own_namespa
     spec = service_monitor_spec(CATALOG, 15)
     (endpoint,) = spec["endpoints"]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("http", "/m", "15s")
-    assert spec["selector"] == {"matchLabels": {"name": "catalog"}}
+    assert spec["selector"] == {"matchLabels": LABELS.of("catalog", "metrics")}
     assert "namespaceSelector" not in spec

@@ -21,7 +21,12 @@ VALID: dict[str, Any] = {
     "allowMutableTags": True,
     "build": {"baseImage": "10.90.0.1:5000/base/python:3.11", "buildImage": "10.90.0.1:5000/base/python-build:3.11"},
     "webapp": {},
-    "monitoring": {"kind": "prometheus", "image": "10.90.0.1:5000/base/prometheus:3", "apiServer": ["10.90.0.1/32"]},
+    "monitoring": {
+        "kind": "prometheus",
+        "image": "10.90.0.1:5000/base/prometheus:3",
+        "alertmanagerImage": "10.90.0.1:5000/base/alertmanager:0",
+        "apiServer": ["10.90.0.1/32"],
+    },
 }
 OPERATOR = {"kind": "operator"}
 
@@ -173,6 +178,15 @@ WRONG: list[tuple[str, Any, str]] = [
     ("tracing.endpoint", "otel:4318", "the URL of an OTLP/HTTP collector with its port"),
     ("tracing.endpoint", 4318, "the URL of an OTLP/HTTP collector with its port"),
     ("tracing.networks", "10.0.0.1/32", "a list of at least 1 network in CIDR notation"),
+    ("webapp.objective", 99.9, "an object with availabilityPercent, latencyPercent"),
+    ("webapp.objective.availabilityPercent", 93.0, "above 93.06 and below 100, with at most 5 decimals"),
+    ("webapp.objective.availabilityPercent", "99.9", "above 93.06 and below 100, with at most 5 decimals"),
+    ("webapp.objective.latencyPercent", 100.0, "above 93.06 and below 100, with at most 5 decimals"),
+    ("webapp.objective.latencyPercent", 99.1234567, "above 93.06 and below 100, with at most 5 decimals"),
+    ("webapp.objective.latencySeconds", 0.3, "a bucket of http_request_duration_seconds (0.005, 0.01, "),
+    ("webapp.objective.latencySeconds", 0, "a bucket of the service's histogram"),
+    ("webapp.objective.days", 0, "a whole number from 1 to 90"),
+    ("webapp.objective.days", 91, "a whole number from 1 to 90"),
     ("webapp.config", ["A=b"], "an object whose every value is a string"),
     ("webapp.config.COLOUR", 7, "a string"),
     ("webapp.config.COLOUR", None, "a string"),
@@ -180,6 +194,17 @@ WRONG: list[tuple[str, Any, str]] = [
     ("monitoring.kind", "datadog", "one of operator, prometheus"),
     ("monitoring.kind", 7, "one of operator, prometheus"),
     ("monitoring.image", "prometheus", "an image with a digest or a tag other than latest"),
+    ("monitoring.alertmanagerImage", "alertmanager:latest", "an image with a digest or a tag other than latest"),
+    ("monitoring.runbooks", "", "a non-empty string"),
+    ("monitoring.windowDivisor", 0, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes long"),
+    ("monitoring.windowDivisor", 7, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes long"),
+    ("monitoring.windowDivisor", 20, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes"),
+    ("monitoring.kubeStateMetrics", True, "an object with namespace, service, port"),
+    ("monitoring.kubeStateMetrics.namespace", "A", "lower-case letters, digits and hyphens, at most 63"),
+    ("monitoring.kubeStateMetrics.service", "", "lower-case letters, digits and hyphens, at most 63"),
+    ("monitoring.kubeStateMetrics.port", 0, "a whole number from 1 to 65535"),
+    ("monitoring.kubelets", [], "a list of at least 1 network in CIDR notation"),
+    ("monitoring.webhookNetworks", "10.0.0.0/8", "a list of at least 1 network in CIDR notation"),
     ("monitoring.retention", "forever", "a whole number with a unit"),
     ("monitoring.retention", "0d", "a whole number with a unit"),
     ("monitoring.scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
@@ -207,9 +232,11 @@ def leaves(values: Mapping[str, Any], path: str = "") -> set[str]:
 
 
 def test_there_is_a_wrong_value_for_every_key() -> None:
-    model = parsed({**VALID, "webapp": {"config": {"COLOUR": "blue"}}}).model_dump(by_alias=True)
-    # A password has no wrong form; the secrets and the labels are tested by themselves below.
-    assert leaves(model) - {"registryPassword", "webappSecrets"} <= {path for path, _, _ in WRONG}
+    monitoring = {**VALID["monitoring"], "kubeStateMetrics": {}}
+    values = {**VALID, "webapp": {"config": {"COLOUR": "blue"}}, "monitoring": monitoring}
+    model = parsed(values).model_dump(by_alias=True)
+    # A password has no wrong form; what is secret or about an operator is tested by itself below.
+    assert leaves(model) - set(settings.SECRETS) <= {path for path, _, _ in WRONG}
 
 
 REQUIRED = [
@@ -227,6 +254,7 @@ REQUIRED = [
     "monitoring",
     "monitoring.kind",
     "monitoring.image",
+    "monitoring.alertmanagerImage",
     "monitoring.apiServer",
 ]
 
@@ -244,7 +272,7 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
             "xyz",
             (
                 "known are environment, owner, cluster, registry, registryPassword, imageLock, allowMutableTags, "
-                "build, webapp, webappSecrets, monitoring, tracing, quota"
+                "build, webapp, webappSecrets, alertWebhookUrl, monitoring, tracing, quota"
             ),
         ),
         ("cluster.namspace", "did you mean namespace?"),
@@ -254,7 +282,10 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
         ("build.password", "known are builder, builderName, platforms, baseImage, buildImage, cache, caCertificates"),
         (
             "monitoring.labels",
-            "known are kind, image, retention, scrapeIntervalSeconds, serviceType, sourceRanges, apiServer",
+            (
+                "known are runbooks, scrapeIntervalSeconds, windowDivisor, kind, image, alertmanagerImage, retention, "
+                "serviceType, sourceRanges, apiServer, kubeStateMetrics, kubelets, webhookNetworks"
+            ),
         ),
     ],
 )
@@ -348,7 +379,12 @@ def without_tags(lock: Path, listed: Mapping[str, str]) -> dict[str, Any]:
 
 def test_a_tag_without_a_digest_is_refused_unless_that_is_allowed(tmp_path: Path) -> None:
     lines = problems(without_tags(tmp_path / "lock", {}))
-    assert [line.split()[0] for line in lines] == ["build.baseImage", "build.buildImage", "monitoring.image"]
+    assert [line.split()[0] for line in lines] == [
+        "build.baseImage",
+        "build.buildImage",
+        "monitoring.image",
+        "monitoring.alertmanagerImage",
+    ]
     for line in lines:
         assert "a tag can be another image tomorrow" in line
         assert "imageLock" in line
@@ -356,10 +392,12 @@ def test_a_tag_without_a_digest_is_refused_unless_that_is_allowed(tmp_path: Path
 
 
 def test_a_tag_that_the_lock_lists_is_pinned_to_its_digest(tmp_path: Path) -> None:
-    tagged = [VALID["build"]["baseImage"], VALID["build"]["buildImage"], VALID["monitoring"]["image"]]
+    monitoring = VALID["monitoring"]
+    tagged = [*VALID["build"].values(), monitoring["image"], monitoring["alertmanagerImage"]]
     read = parsed(without_tags(tmp_path / "lock", dict.fromkeys(tagged, DIGEST)))
     assert isinstance(read.monitoring, PrometheusServer)
-    found = [read.build.base_image, read.build.build_image, read.monitoring.image]
+    images = [read.build.base_image, read.build.build_image]
+    found = [*images, read.monitoring.image, read.monitoring.alertmanager_image]
     assert found == [f"{image}@{DIGEST}" for image in tagged]
 
 
@@ -385,12 +423,16 @@ def test_an_autoscaler_must_have_room_above_the_fewest_pods() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("quota.pods", 6, "pods 7 (webapp 6, prometheus 1), found 6"),
-        ("quota.cpu", "300m", "cpu 0.35 (webapp 0.3, prometheus 0.05), found 300m"),
-        ("quota.memory", "640Mi", "memory 672Mi (webapp 576Mi, prometheus 96Mi), found 640Mi"),
-        ("quota.ephemeralStorage", "400Mi", "ephemeral_storage 448Mi (webapp 192Mi, prometheus 256Mi), found 400Mi"),
-        ("webapp.replicas", 30, "pods 61 (webapp 60, prometheus 1), found 50"),
-        ("webapp.autoscaling", {"maxReplicas": 30}, "pods 61 (webapp 60, prometheus 1), found 50"),
+        ("quota.pods", 7, "pods 8 (webapp 6, prometheus 1, alertmanager 1), found 7"),
+        ("quota.cpu", "350m", "cpu 0.36 (webapp 0.3, prometheus 0.05, alertmanager 0.01), found 350m"),
+        ("quota.memory", "640Mi", "memory 704Mi (webapp 576Mi, prometheus 96Mi, alertmanager 32Mi), found 640Mi"),
+        (
+            "quota.ephemeralStorage",
+            "400Mi",
+            "ephemeral_storage 464Mi (webapp 192Mi, prometheus 256Mi, alertmanager 16Mi), found 400Mi",
+        ),
+        ("webapp.replicas", 30, "pods 62 (webapp 60, prometheus 1, alertmanager 1), found 50"),
+        ("webapp.autoscaling", {"maxReplicas": 30}, "pods 62 (webapp 60, prometheus 1, alertmanager 1), found 50"),
     ],
 )
 def test_a_quota_without_room_for_a_rollout_of_everything_is_refused(path: str, value: Any, said: str) -> None:
@@ -400,8 +442,8 @@ def test_a_quota_without_room_for_a_rollout_of_everything_is_refused(path: str, 
 
 
 def test_exactly_the_room_that_is_needed_is_accepted() -> None:
-    quota = {"pods": 7, "cpu": "350m", "memory": "672Mi", "ephemeralStorage": "448Mi"}
-    assert parsed({**VALID, "quota": quota}).quota.pods == 7
+    quota = {"pods": 8, "cpu": "360m", "memory": "704Mi", "ephemeralStorage": "464Mi"}
+    assert parsed({**VALID, "quota": quota}).quota.pods == 8
 
 
 def test_secrets_of_the_service_are_read_where_they_are_encrypted() -> None:
@@ -469,10 +511,53 @@ def test_a_plain_password_is_refused_with_the_command_that_encrypts_it() -> None
 
 
 def test_a_secret_anywhere_else_is_refused() -> None:
-    assert (
-        problem(VALID, "webapp")
-        == "webapp must not hold a secret, which it would not keep; only registryPassword and webappSecrets do"
+    assert problem(VALID, "webapp") == (
+        "webapp must not hold a secret, which it would not keep; "
+        "only registryPassword, alertWebhookUrl, webappSecrets do"
     )
+
+
+def test_a_webhooks_url_is_read_where_it_is_encrypted() -> None:
+    values = {**VALID, "alertWebhookUrl": "https://hooks.example.com/hush"}
+    assert parsed(values, "alertWebhookUrl").alert_webhook_url.get_secret_value() == values["alertWebhookUrl"]
+    assert problem(values) == "alertWebhookUrl must be encrypted, found plain text"
+
+
+@pytest.mark.parametrize("url", ["hush", "ftp://hush", "https://", "https://hush:x", "https://hush:99999"])
+def test_what_is_no_url_of_a_webhook_is_named_and_not_shown(url: str) -> None:
+    line = problem({**VALID, "alertWebhookUrl": url}, "alertWebhookUrl")
+    assert line.startswith("alertWebhookUrl must be an http or https URL")
+    assert "hush" not in line
+
+
+# Key below monitoring of the kind operator, wrong value, limit.
+WRONG_WITH_AN_OPERATOR: list[tuple[str, Any, str]] = [
+    ("labels", "release", "an object of Kubernetes labels"),
+    ("namespace", "A", "lower-case letters, digits and hyphens, at most 63"),
+    ("runbooks", "", "a non-empty string"),
+    ("scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
+    ("signals", "cadvisor", "a list, each one of kube-state-metrics, cadvisor"),
+    ("windowDivisor", 10, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes long"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "limit"), WRONG_WITH_AN_OPERATOR)
+def test_a_wrong_value_is_refused_with_an_operator_too(key: str, value: Any, limit: str) -> None:
+    line = problem({**VALID, "monitoring": {**OPERATOR, key: value}})
+    assert line.startswith(f"monitoring.{key} must be {limit}")
+    assert f", found {json.dumps(value)}" in line.replace("'", '"')
+
+
+def test_a_signal_that_there_is_not_is_named_by_its_place() -> None:
+    values = {**VALID, "monitoring": {**OPERATOR, "signals": ["cadvisor", "node-exporter"]}}
+    assert problem(values) == (
+        'monitoring.signals[1] must be one of kube-state-metrics, cadvisor, found "node-exporter"'
+    )
+
+
+def test_there_is_a_wrong_value_for_every_key_with_an_operator() -> None:
+    read = parsed({**VALID, "monitoring": OPERATOR}).monitoring.model_dump(by_alias=True)
+    assert set(read) - {"kind"} == {key for key, _, _ in WRONG_WITH_AN_OPERATOR}
 
 
 def test_no_error_shows_the_value_of_a_secret() -> None:
@@ -521,6 +606,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         "webapp.resources.cpuLimit",
         'webapp.config["A-B"]',
         "monitoring.image",
+        "monitoring.alertmanagerImage",
         "monitoring.retention",
         "monitoring.apiServer",
         "webap",

@@ -27,7 +27,8 @@ def dev(overrides: dict[str, Any]) -> Run:
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_exports_url_image_and_namespace(stack: str, overrides: dict[str, Any]) -> None:
     exports = run_stack(stack, overrides).exports
-    exports.pop("prometheus_url", None)
+    for name in ("prometheus_url", "dashboard_url", "alertmanager_url"):
+        exports.pop(name, None)
     assert exports == {
         "url": f"http://{ADDRESS}",
         "image": f"10.90.0.1:5000/webapp@{DIGEST}",
@@ -35,18 +36,23 @@ def test_a_stack_exports_url_image_and_namespace(stack: str, overrides: dict[str
     }
 
 
-def test_dev_runs_a_prometheus_of_its_own(dev: Run) -> None:
+def test_dev_runs_a_prometheus_and_an_alertmanager_of_its_own(dev: Run) -> None:
     assert dev.exports["prometheus_url"] == f"http://{ADDRESS}:9090"
+    assert dev.exports["dashboard_url"] == f"http://{ADDRESS}:9090/consoles/services.html"
+    assert dev.exports["alertmanager_url"] == f"http://{ADDRESS}:9093"
     assert dev.all("Prometheus")
-    assert not dev.all("ServiceMonitor")
+    assert dev.all("Alertmanager")
+    assert not [made for made in dev.resources if "monitoring.coreos.com" in made.type]
 
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
 def test_staging_and_prod_are_scraped_by_the_clusters_operator(stack: str, overrides: dict[str, Any]) -> None:
     result = run_stack(stack, overrides)
-    assert result.one("ServiceMonitor").inputs["metadata"]["labels"]["release"] == "prometheus"
+    for kind in ("ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"):
+        assert result.one(kind).inputs["metadata"]["labels"]["release"] == "prometheus"
     assert not result.all("Prometheus")
-    assert "prometheus_url" not in result.exports
+    assert not result.all("Alertmanager")
+    assert not [name for name in result.exports if name.startswith(("prometheus", "alertmanager", "dashboard"))]
 
 
 def test_dev_is_the_example_that_the_project_comes_from(dev: Run) -> None:
@@ -135,7 +141,7 @@ def test_the_docker_builder_can_be_chosen(overrides: dict[str, Any]) -> None:
     assert result.exports["image"] == f"10.90.0.1:5000/webapp@{DIGEST}"
 
 
-@pytest.mark.parametrize(("stack", "accounts"), [("dev", 2), ("prod", 1)])
+@pytest.mark.parametrize(("stack", "accounts"), [("dev", 3), ("prod", 1)])
 def test_registry_credentials_are_used_to_push_and_to_pull(
     stack: str, accounts: int, overrides: dict[str, Any]
 ) -> None:

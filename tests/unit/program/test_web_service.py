@@ -13,6 +13,7 @@ from components.network import Peer
 from components.resources import Resources
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
+from tests.unit.program.examples import EXPORTED, NAMESPACE
 from tests.unit.program.harness import ADDRESS, DIGEST, LABELS, Run, plain_texts, run
 
 COLLECTED = Tracing(endpoint="http://otel.example.com:4318", at=Peer(addresses=["192.0.2.8/32"]))
@@ -30,7 +31,9 @@ SIZES = {
 def args(**changes: Any) -> WebServiceArgs:
     return WebServiceArgs(
         **{
-            "namespace": "cloudnative-dev",
+            "namespace": NAMESPACE,
+            "namespace_name": NAMESPACE,
+            "exported": EXPORTED,
             "labels": LABELS,
             "image": IMAGE,
             "scraped_by": Peer(namespace="monitoring"),
@@ -109,7 +112,7 @@ def test_the_scrape_target_leads_to_the_metrics_service_alone() -> None:
     targets = []
 
     def declare() -> None:
-        targets.append(WebService("webapp", args()).scrape_target)
+        targets.append(WebService("webapp", args()).monitored.target)
 
     result = run(declare)
     (target,) = targets

@@ -1,0 +1,54 @@
+"""A page as somebody sees it: in Debian's Chromium, without a window, driven by playwright.
+
+The browser that playwright would download comes from no package registry, so it is told to take Debian's.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, sync_playwright
+
+from local import debian
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An open page, and what became known of it since it was asked for."""
+
+    page: Page
+    wrong: list[str] = field(default_factory=list)
+    """What its console complained of, what it did not catch, and what it asked for and did not get."""
+
+    origins: set[str] = field(default_factory=set)
+    """Whom it asked for something, such as `http://10.90.1.2:9090`."""
+
+
+@contextmanager
+def visit(url: str) -> Iterator[Visit]:
+    """Open `url` past any proxy, in a browser of its own, which is installed where it is missing."""
+    debian.ensure((debian.BROWSER,))
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(
+            executable_path=shutil.which(debian.BROWSER),
+            # The sandbox refuses to run as root, and the page is the stack's own.
+            chromium_sandbox=False,
+            args=["--no-proxy-server"],
+        ) as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        visited = Visit(page)
+        page.on("console", lambda said: visited.wrong.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: visited.wrong.append(str(error)))
+        page.on("requestfailed", lambda request: visited.wrong.append(f"{request.url}: {request.failure}"))
+        page.on("request", lambda request: visited.origins.add(_origin(request.url)))
+        page.goto(url)
+        yield visited
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

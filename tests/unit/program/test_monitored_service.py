@@ -1,0 +1,154 @@
+"""What is declared of a service is what can be measured, and all that is measured is told from the same metrics."""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import alerts, panels, signals
+from components.exported_metrics import ExportedMetrics
+from components.monitored_service import MonitoredService, rules
+from components.panels import Panel, Query, Section
+from components.rules import Alert, Group, duration, metrics_of
+from components.signals import METRICS, SIGNALS, KubeStateMetrics, Signal, Sources
+from tests.unit.program.examples import EXPORTED, SERVICE, SERVICES, SOURCES
+from tests.unit.program.harness import image_lock, run_stack
+
+NEEDING: dict[Signal, tuple[set[str], set[str]]] = {
+    "kube-state-metrics": ({"PodRestarting", "QuotaNearlyUsed"}, {"Rollout", "Restarts"}),
+    "cadvisor": ({"CpuThrottled", "MemoryNearLimit"}, {"CPU", "CPU throttled", "Memory"}),
+}
+"""Alerts and panels that need a signal of the cluster; all others need none."""
+
+
+def declared(available: Sequence[Signal]) -> tuple[set[str], set[str]]:
+    """Return the names of the alerts and of the panels."""
+    found = [rule.name for group in rules([SERVICE], available, 1) for rule in group.rules if isinstance(rule, Alert)]
+    return set(found), {panel.title for section in SERVICE.sections(available, 1) for panel in section.panels}
+
+
+def every_query() -> list[str]:
+    """Return all that Prometheus is asked."""
+    of_rules = [rule.expr for group in rules(SERVICES, SIGNALS, 1) for rule in group.rules]
+    shown = [panel for one in SERVICES for section in one.sections(SIGNALS, 1) for panel in section.panels]
+    return [*of_rules, *(query.expr for panel in shown for query in panel.queries)]
+
+
+@pytest.mark.parametrize("available", [[], ["kube-state-metrics"], ["cadvisor"], list(SIGNALS)], ids=str)
+def test_what_needs_a_signal_is_declared_where_that_is_there_and_only_there(available: list[Signal]) -> None:
+    all_alerts, all_panels = declared(SIGNALS)
+    absent = [NEEDING[name] for name in SIGNALS if name not in available]
+    lacking = [set(chain.from_iterable(one[kind] for one in absent)) for kind in (0, 1)]
+    assert lacking[0] <= all_alerts
+    assert lacking[1] <= all_panels
+    assert declared(available) == (all_alerts - lacking[0], all_panels - lacking[1])
+
+
+@pytest.mark.parametrize(
+    ("stack", "without"),
+    [("dev", {"kubeStateMetrics": None, "kubelets": None}), ("staging", {"signals": []})],
+    ids=["own", "operator"],
+)
+def test_without_signals_neither_back_end_is_told_of_what_needs_them(
+    stack: str, without: dict[str, Any], tmp_path: Path
+) -> None:
+    needing = "|".join(chain.from_iterable(METRICS.values()))
+    for monitoring, there in (({}, True), (without, False)):
+        result = run_stack(stack, {"monitoring": monitoring, **image_lock(tmp_path)})
+        inputs = [made.inputs for made in (*result.all("ConfigMap"), *result.all("PrometheusRule"))]
+        assert bool(re.search(needing, str(inputs))) is there
+
+
+def test_the_sources_that_are_given_are_the_signals_that_are_there() -> None:
+    where = KubeStateMetrics(namespace="monitoring", service="ksm", port=8080)
+    assert list(Sources().available) == []
+    assert list(Sources(kube_state_metrics=where).available) == ["kube-state-metrics"]
+    assert list(Sources(kubelets=["10.0.0.0/8"]).available) == ["cadvisor"]
+    assert list(SOURCES.available) == list(SIGNALS)
+
+
+def test_kubelets_that_are_at_no_network_are_refused() -> None:
+    with pytest.raises(ValueError, match="kubelets must be a list of at least 1 network"):
+        Sources(kubelets=["10.0.0.1/8"])
+
+
+def test_each_metric_has_one_source() -> None:
+    sources = [EXPORTED.names, signals.SCRAPE, *METRICS.values()]
+    assert len(frozenset().union(*sources)) == sum(map(len, sources))
+
+
+def test_no_signal_lists_a_metric_that_nobody_asks_for() -> None:
+    asked = frozenset().union(*map(metrics_of, every_query()))
+    assert asked >= frozenset().union(*METRICS.values())
+
+
+@pytest.mark.parametrize("expr", sorted(set(every_query())))
+def test_the_metrics_of_a_query_are_those_that_prometheus_finds_in_it(expr: str, promtool: Path) -> None:
+    command = [str(promtool), "--experimental", "promql", "label-matchers", "set", expr, "probe", "x"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - upstream's parser
+    found = re.findall(r'([\w:]*)\{[^{}]*probe="x"[^{}]*\}', said)
+    assert len(found) == said.count('probe="x"') > 0
+    assert metrics_of(expr) == set(found)
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTED.names & frozenset().union(*map(metrics_of, every_query()))))
+def test_a_metric_that_the_service_does_not_export_is_an_error_that_names_it(name: str) -> None:
+    lacking = replace(SERVICE, exported=replace(EXPORTED, names=EXPORTED.names - {name}))
+    with pytest.raises(ValueError, match=f"of webapp needs {name}, which nobody exports; the service itself exports "):
+        (rules([lacking], SIGNALS, 1), lacking.sections(SIGNALS, 1))
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging"])
+def test_a_preview_fails_where_the_app_no_longer_exports_what_a_rule_needs(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = EXPORTED.names - {"http_requests_total"}
+    monkeypatch.setattr("settings.WEBAPP_METRICS", ExportedMetrics(names=names, buckets=EXPORTED.buckets))
+    with pytest.raises(ValueError, match="needs http_requests_total, which nobody exports"):
+        run_stack(stack, image_lock(tmp_path))
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging"])
+def test_a_preview_fails_where_a_panel_asks_for_what_nobody_exports(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = Query(expr="sum(http_request_total{})", legend="misspelt")
+    wrong = Section(title="New", panels=[Panel(title="Mine", unit="requests", queries=[query], description="Wrong.")])
+    monkeypatch.setattr(panels, "sections", lambda *_: [wrong])
+    with pytest.raises(ValueError, match="the panel 'Mine' of webapp needs http_request_total, which nobody exports"):
+        run_stack(stack, image_lock(tmp_path))
+
+
+def test_a_rule_may_read_what_another_records_but_not_what_none_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def group(record: str) -> Group:
+        alert = Alert(name="New", expr=f"{record}{{}} > 1", severity="page", summary="", description="")
+        return Group(name="new", about={}, rules=[alert])
+
+    monkeypatch.setattr(alerts, "group", lambda _: group("service:http_request_errors:ratio_rate5m"))
+    assert rules([SERVICE], (), 1)[-1].rules
+    monkeypatch.setattr(alerts, "group", lambda _: group("service:http_request_errors:ratio_rate7m"))
+    with pytest.raises(ValueError, match="New of webapp needs service:http_request_errors:ratio_rate7m"):
+        rules([SERVICE], (), 1)
+
+
+def test_two_services_have_the_same_rules_each_about_itself() -> None:
+    one, other = ([repr(group) for group in service.groups(SIGNALS, 1)] for service in SERVICES)
+    assert [text.replace("webapp", "catalog") for text in one] == other
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "1s"), (90, "90s"), (300, "5m"), (3600, "1h"), (5400, "90m"), (86_400, "1d"), (259_200, "3d")],
+)
+def test_a_duration_is_written_in_the_largest_unit_that_needs_no_fraction(seconds: int, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_an_objective_that_the_services_metrics_cannot_tell_is_refused() -> None:
+    with pytest.raises(ValueError, match="latency_seconds must be a bucket"):
+        MonitoredService(target=SERVICE.target, objective=SERVICE.objective, exported=replace(EXPORTED, buckets={}))
