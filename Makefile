@@ -7,7 +7,7 @@ export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
+.PHONY: help up down preview refresh rollback render drill logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,6 +29,9 @@ rollback: .venv ## Pin the stack to the image that it ran before, and deploy tha
 
 render: .venv ## Write what `make up` would apply as plain manifests to rendered/STACK, and check them
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack render $(STACK)
+
+drill: .venv ## Break the service of the stack (STACK=dev) on purpose, and time its alert to the webhook and back
+	@$(PYTHON) -m local up && $(PYTHON) -m local.drill $(STACK)
 
 logs: .venv ## Follow what all pods of a service write (STACK=dev SERVICE=webapp), the ones to come included
 	@$(PYTHON) -m local.logs $(STACK) $(SERVICE)

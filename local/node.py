@@ -132,6 +132,14 @@ def _supervisor() -> xmlrpc.client.ServerProxy:
     return xmlrpc.client.ServerProxy("http://node", transport=transport)
 
 
+def inside(*command: str) -> list[str]:
+    """Return the command line that runs `command` in the node's network; raises `PlatformError` when no node runs."""
+    pid = running()
+    if pid is None:
+        raise PlatformError("The platform does not run. 'make up' starts it.")
+    return ["nsenter", f"--target={pid}", "--mount", "--", "nsenter", f"--net={RUN}/netns", "--", *command]
+
+
 def states() -> dict[str, str]:
     """Return each supervised program's state by its name (`RUNNING`, `BACKOFF`, …); nothing when no node runs."""
     try:

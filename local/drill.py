@@ -1,0 +1,266 @@
+"""`python -m local.drill STACK`: break a service on purpose, and see the alert reach a person's end.
+
+The stack is deployed with short windows and a webhook of the drill's own, its service is made to answer with errors
+while requests come in, and each station of the page is timed: Prometheus, Alertmanager, webhook; then the same for its
+end. Afterwards the stack is as its YAML says. Only for stacks that run a Prometheus of their own, and never in
+production, where the policy pack refuses faults.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import yaml
+from rich.markup import escape
+from rich.table import Table
+
+from local import node, preflight, pulumi_home, toolchain
+from local.errors import PlatformError
+from local.network import NETWORK
+from local.paths import CHECKOUT
+from local.progress import console, elapsed, step, wait_for
+from local.stack import POLICIES, PROJECT, Stack
+
+ALERT = {"alertname": "AvailabilityBudgetBurn", "severity": "page"}
+"""Labels of the alert that the faults must set off."""
+
+DIVISOR = 30
+"""What windows are divided by: 5 min become 10 s, 1 h becomes 2 min."""
+
+ERROR_PERCENT = 50
+"""Share of requests that the service is made to fail."""
+
+PAUSE_SECONDS = 0.05
+"""Between two requests of the drill."""
+
+WEBHOOK = "alertWebhookUrl"
+
+Deploy = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Deploys the stack with some values changed, by their paths such as `webapp.faults`, and returns its outputs."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One station of the drill, and how long it took to get there from the one before."""
+
+    what: str
+    seconds: float
+
+
+@dataclass
+class Webhook:
+    """What was sent to the webhook."""
+
+    url: str
+    received: list[dict[str, Any]] = field(default_factory=list)
+
+    def told(self, status: str) -> bool:
+        """Tell whether `ALERT` was received as `firing` or `resolved`."""
+        alerts = [alert for message in self.received for alert in message["alerts"]]
+        return any(alert["status"] == status and ALERT.items() <= alert["labels"].items() for alert in alerts)
+
+
+@contextmanager
+def webhook() -> Iterator[Webhook]:
+    """Listen on the node's address, which pods reach and nobody beyond the machine does."""
+    command = node.inside(sys.executable, str(Path(__file__).with_name("webhook.py")), str(NETWORK.node))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines: IO[str] = process.stdout  # type: ignore[assignment]  # a pipe was asked for
+        told = Webhook(lines.readline().strip())
+
+        def listen() -> None:
+            told.received.extend(json.loads(line) for line in lines)
+
+        with _aside(listen):
+            try:
+                yield told
+            finally:
+                process.terminate()
+
+
+@contextmanager
+def requests(url: str) -> Iterator[None]:
+    """Ask for `url`, over and over, while the block runs; what is answered does not matter."""
+    over = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            while not over.wait(PAUSE_SECONDS):
+                try:
+                    client.get(url)
+                except httpx.TransportError:
+                    continue
+
+    with _aside(ask):
+        try:
+            yield
+        finally:
+            over.set()
+
+
+@contextmanager
+def _aside(work: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def drill(deploy: Deploy) -> list[Timed]:
+    """Run the drill and return its stations in their order; the stack is put right again whatever happens.
+
+    Raises:
+        PlatformError: a station was not reached; names it, and where to look.
+    """
+    stations: list[Timed] = []
+
+    def timed(what: str, act: Callable[[], Any]) -> Any:
+        started = time.monotonic()
+        with step(what):
+            result = act()
+        stations.append(Timed(what, time.monotonic() - started))
+        return result
+
+    with webhook() as told:
+        short: dict[str, Any] = {
+            "monitoring.windowDivisor": DIVISOR,
+            "monitoring.scrapeIntervalSeconds": 1,
+            "monitoring.webhookNetworks": [f"{NETWORK.node}/32"],
+            WEBHOOK: told.url,
+        }
+        faults = {**short, "webapp.faults": {"errorPercent": ERROR_PERCENT}}
+        try:
+            outputs = timed("Short windows and the drill's webhook are deployed", lambda: deploy(short))
+            with requests(outputs["url"]):
+                _pass(timed, deploy, faults, short, outputs, told)
+        finally:
+            timed("The stack is as its YAML says", lambda: deploy({}))
+    return stations
+
+
+def _pass(  # noqa: PLR0913, PLR0917 - what the drill has made
+    timed: Callable[[str, Callable[[], Any]], Any],
+    deploy: Deploy,
+    faults: Mapping[str, Any],
+    short: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    told: Webhook,
+) -> None:
+    prometheus, alertmanager = outputs["prometheus_url"], outputs["alertmanager_url"]
+
+    def until(what: str, holds: Callable[[], bool], see: str) -> None:
+        def reached() -> bool:
+            try:
+                return holds()
+            except httpx.TransportError:  # an address whose pod has just been replaced
+                return False
+
+        timed(what, lambda: wait_for(what, reached, seconds=180, see=see))
+
+    def in_prometheus() -> bool:
+        alerts = _get(f"{prometheus}/api/v1/alerts")["data"]["alerts"]
+        return any(alert["state"] == "firing" and ALERT.items() <= alert["labels"].items() for alert in alerts)
+
+    def in_alertmanager() -> bool:
+        alerts = _get(f"{alertmanager}/api/v2/alerts?active=true")
+        return any(ALERT.items() <= alert["labels"].items() for alert in alerts)
+
+    def measured() -> bool:
+        query = {"query": "service:http_request_errors:ratio_rate1h == 0"}
+        return bool(_get(f"{prometheus}/api/v1/query", query)["data"]["result"])
+
+    until("Requests are counted, and none fails", measured, f"{prometheus}/api/v1/query")
+    timed(f"Faults are deployed: {ERROR_PERCENT} % of requests fail", lambda: deploy(faults))
+    until("The page fires in Prometheus", in_prometheus, f"{prometheus}/api/v1/alerts")
+    until("Alertmanager has it", in_alertmanager, f"{alertmanager}/api/v2/alerts")
+    until("The webhook is told", lambda: told.told("firing"), f"{alertmanager}/api/v2/alerts")
+    timed("Faults are taken back", lambda: deploy(short))
+    until("It is over in Prometheus", lambda: not in_prometheus(), f"{prometheus}/api/v1/alerts")
+    until("The webhook is told that it is over", lambda: told.told("resolved"), f"{alertmanager}/api/v2/alerts")
+
+
+def _get(url: str, parameters: Mapping[str, str] | None = None) -> Any:
+    answer = httpx.get(url, params=parameters, timeout=5, trust_env=False)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stack's configuration with `changes`, by their paths, in it."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
+    for path, value in changes.items():
+        top, _, rest = path.partition(".")
+        if rest:
+            result.setdefault(f"{PROJECT}:{top}", {})[rest] = value
+        else:
+            result[f"{PROJECT}:{top}"] = value
+    return result
+
+
+def deployer(stack: Stack, folder: Path) -> Deploy:
+    """Return what deploys a stack of this checkout, from a changed copy of its YAML in `folder`."""
+    source = yaml.safe_load((CHECKOUT / f"Pulumi.{stack.name}.yaml").read_text())
+
+    def deploy(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        secret = changes.get(WEBHOOK)
+        plain = {path: value for path, value in changes.items() if path != WEBHOOK}
+        file = folder / "config.yaml"
+        file.write_text(yaml.safe_dump({**source, "config": changed(source["config"], plain)}))
+        if secret:
+            stack.run("config", "set", "--secret", f"--config-file={file}", WEBHOOK, str(secret))
+        stack.run("up", "--yes", "--skip-preview", POLICIES, f"--config-file={file}")
+        return stack.outputs()
+
+    return deploy
+
+
+def run(name: str) -> None:
+    """Run the drill on the stack called `name`, and print how long each station took."""
+    if node.running() is None:
+        raise PlatformError("The platform does not run. 'make up' starts it.")
+    tools = toolchain.ensure()
+    pulumi_home.ensure(tools)
+    stack = Stack(name, pulumi_home.environment(tools))
+    source = yaml.safe_load((CHECKOUT / f"Pulumi.{name}.yaml").read_text())
+    kind = source["config"][f"{PROJECT}:monitoring"]["kind"]
+    if kind != "prometheus":
+        raise PlatformError(
+            f"The drill needs a stack with a Prometheus of its own (monitoring.kind prometheus), and {name} has kind "
+            f"{kind}: take another, such as STACK=dev."
+        )
+    stack.select()
+    with tempfile.TemporaryDirectory() as scratch:
+        stations = drill(deployer(stack, Path(scratch)))
+    table = Table("station", "after", title=f"Drill: {ALERT['alertname']} of {name}, windows divided by {DIVISOR}")
+    for station in stations:
+        table.add_row(station.what, elapsed(station.seconds))
+    console.print(table)
+
+
+def main() -> None:
+    """Run the drill; a problem is said on standard error, with exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m local.drill", description=__doc__)
+    parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
+    arguments = parser.parse_args()
+    try:
+        preflight.check_user()
+        run(arguments.stack)
+    except PlatformError as error:
+        console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
