@@ -115,6 +115,7 @@ def test_the_configuration_cannot_be_changed() -> None:
         Config().port = 1  # type: ignore[misc]  # that is what is tested
 
 
+@pytest.mark.slow
 def test_the_server_does_not_start_with_bad_values(start: Start) -> None:
     process = start(WORKERS="none", THREADS="0")
     assert process.process.wait(PATIENCE_SECONDS) == 1

@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from .conftest import Start
 from .gunicorn_process import PATIENCE_SECONDS, GunicornProcess
 
@@ -17,6 +19,7 @@ def _workers_ended(process: GunicornProcess) -> int:
     return sum(line["event"].startswith("Worker exiting") for line in process.log())
 
 
+@pytest.mark.slow
 def test_a_terminated_pod_turns_unready_serves_on_and_finishes_what_it_accepted(start: Start) -> None:
     process = start("held_app:app", WORKERS="2", DRAIN_SECONDS=str(DRAIN_SECONDS)).wait_until_ready()
     with ThreadPoolExecutor() as pool:
@@ -47,6 +50,7 @@ def test_a_terminated_pod_turns_unready_serves_on_and_finishes_what_it_accepted(
     assert process.stderr() == ""
 
 
+@pytest.mark.slow
 def test_a_terminated_pod_without_requests_ends_with_status_0(start: Start) -> None:
     process = start(DRAIN_SECONDS="0.1").wait_until_ready()
     process.terminate()

@@ -14,6 +14,7 @@ def client(**faults: float) -> FlaskClient:
     return create_app(Config(**{f"fault_{name}": value for name, value in faults.items()})).test_client()  # type: ignore[arg-type]  # a field's name each
 
 
+@pytest.mark.slow
 def test_that_share_of_the_requests_fails_and_is_counted_as_such() -> None:
     faulty = client(error_percent=30)
     found = [faulty.get("/").status_code for _ in range(400)]
@@ -52,6 +53,7 @@ def test_nothing_fails_or_waits_unless_it_is_asked_for(client: FlaskClient) -> N
     assert {client.get("/").status_code for _ in range(50)} == {200}
 
 
+@pytest.mark.slow
 def test_each_worker_warns_of_faults_when_it_starts(start: Start) -> None:
     process = start(WORKERS="2", FAULT_ERROR_PERCENT="100").wait_until_ready()
     said = {"event": "faults are injected into requests", "level": "warning", "error_percent": 100, "delay_seconds": 0}

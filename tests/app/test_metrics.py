@@ -153,6 +153,7 @@ def test_counts_add_up_over_the_workers(server: GunicornProcess) -> None:
     assert after["http_requests_in_progress"] == 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_its_counts_and_takes_along_its_requests_in_progress(start: Start) -> None:
     process = start("held_app:app", WORKERS="1", THREADS="1").wait_until_ready()
     assert process.status("/") == 200
@@ -168,6 +169,7 @@ def test_a_killed_worker_leaves_its_counts_and_takes_along_its_requests_in_progr
     assert process.scrape()['http_requests_total{method="GET",route="/",status="200"}'] == 1
 
 
+@pytest.mark.slow
 def test_counts_of_an_earlier_container_are_not_taken_over(
     start: Start, server: GunicornProcess, tmp_path: Path
 ) -> None:
