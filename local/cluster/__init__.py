@@ -119,6 +119,9 @@ def _builder() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    # kube-proxy ends when its file is written, whatever is in it, and is gone for a moment.
+    if path.exists() and path.read_text() == text:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(text)

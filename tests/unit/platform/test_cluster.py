@@ -3,6 +3,7 @@
 import configparser
 import ipaddress
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -88,6 +89,18 @@ def test_nothing_listens_beyond_loopback_and_the_node() -> None:
 def test_every_program_but_the_builder_runs_in_the_nodes_network() -> None:
     outside = {name for name, command in supervised().items() if command[0] != "nsenter"}
     assert outside == {"buildkitd"}
+
+
+def test_a_file_that_says_what_it_should_is_left_alone_since_programs_end_when_theirs_is_written(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config" / "kube-proxy.yaml"
+    cluster._write(file, "mode: iptables")
+    os.utime(file, ns=(0, 0))
+    cluster._write(file, "mode: iptables")
+    assert file.stat().st_mtime_ns == 0
+    cluster._write(file, "mode: nftables")
+    assert file.read_text() == "mode: nftables"
 
 
 def test_all_state_stands_outside_the_checkout() -> None:
