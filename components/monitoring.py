@@ -65,18 +65,22 @@ class Monitoring(pulumi.ComponentResource):
         """Declare them all."""
         super().__init__("cloudnative:index:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = args.labels.of(name, "monitoring")
+
+        def declare(resource: str, version: str, kind: str, called: str, spec: Mapping[str, object]) -> None:
+            labels = {**args.selected_by, **args.labels.of(called, "monitoring")}
+            CustomResource(
+                f"{name}-{resource}",
+                api_version=f"monitoring.coreos.com/{version}",
+                kind=kind,
+                metadata=owned(name=called, namespace=args.namespace, labels=labels),
+                spec=spec,
+                opts=child,
+            )
+
         for service in args.services:
             target = service.target
-            _custom(
-                f"{name}-{target.name}",
-                "monitoring.coreos.com/v1",
-                "ServiceMonitor",
-                target.name,
-                args,
-                service_monitor_spec(target, args.scrape_interval_seconds),
-                child,
-            )
+            spec = service_monitor_spec(target, args.scrape_interval_seconds)
+            declare(target.name, "v1", "ServiceMonitor", target.name, spec)
             sections = service.sections(args.signals, args.window_divisor)
             ConfigMap(
                 f"{name}-{target.name}-dashboard",
@@ -90,37 +94,15 @@ class Monitoring(pulumi.ComponentResource):
             )
         groups = rules(args.services, args.signals, args.window_divisor)
         alert_labels = {"owner": args.labels.owner, "environment": args.labels.environment}
-        spec = rule_file(groups, labels=alert_labels, runbooks=args.runbooks)
-        _custom(f"{name}-rules", "monitoring.coreos.com/v1", "PrometheusRule", name, args, spec, child)
-
+        declare("rules", "v1", "PrometheusRule", name, rule_file(groups, labels=alert_labels, runbooks=args.runbooks))
         secret = None
         if args.webhook_url is not None:
             secret = Secret(
                 f"{name}-webhook",
-                metadata=owned(namespace=args.namespace, labels=labels),
+                metadata=owned(namespace=args.namespace, labels=args.labels.of(name, "monitoring")),
                 string_data={URL_KEY: args.webhook_url},
                 opts=child,
             ).metadata.name
         routing = alertmanager_config_spec(secret=secret, divisor=args.window_divisor)
-        _custom(f"{name}-routing", "monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", name, args, routing, child)
+        declare("routing", "v1alpha1", "AlertmanagerConfig", name, routing)
         self.register_outputs({})
-
-
-def _custom(  # noqa: PLR0913, PLR0917 - what makes one object of the Operator's another than the next
-    resource: str,
-    version: str,
-    kind: str,
-    name: str,
-    args: MonitoringArgs,
-    spec: Mapping[str, object],
-    opts: pulumi.ResourceOptions,
-) -> None:
-    labels = {**args.selected_by, **args.labels.of(name, "monitoring")}
-    CustomResource(
-        resource,
-        api_version=version,
-        kind=kind,
-        metadata=owned(name=name, namespace=args.namespace, labels=labels),
-        spec=spec,
-        opts=opts,
-    )

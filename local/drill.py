@@ -13,11 +13,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import httpx
 import yaml
@@ -30,6 +30,8 @@ from local.network import NETWORK
 from local.paths import CHECKOUT
 from local.progress import console, elapsed, step, wait_for
 from local.stack import POLICIES, PROJECT, Stack
+
+T = TypeVar("T")
 
 ALERT = {"alertname": "AvailabilityBudgetBurn", "severity": "page"}
 """Labels of the alert that the faults must set off."""
@@ -67,7 +69,7 @@ class Webhook:
     def told(self, status: str) -> bool:
         """Tell whether `ALERT` was received as `firing` or `resolved`."""
         alerts = [alert for message in self.received for alert in message["alerts"]]
-        return any(alert["status"] == status and ALERT.items() <= alert["labels"].items() for alert in alerts)
+        return _is_among(alert for alert in alerts if alert["status"] == status)
 
 
 @contextmanager
@@ -118,21 +120,39 @@ def _aside(work: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
+class _Clock:
+    """Shows each station while it is on its way there, and keeps how long that took."""
+
+    def __init__(self) -> None:
+        self.stations: list[Timed] = []
+
+    def timed(self, what: str, act: Callable[[], T]) -> T:
+        """Do what leads to a station, and return what came of it."""
+        started = time.monotonic()
+        with step(what):
+            result = act()
+        self.stations.append(Timed(what, time.monotonic() - started))
+        return result
+
+    def until(self, what: str, holds: Callable[[], bool], see: str) -> None:
+        """Wait for a station."""
+
+        def reached() -> bool:
+            try:
+                return holds()
+            except httpx.TransportError:  # an address whose pod has just been replaced
+                return False
+
+        self.timed(what, lambda: wait_for(what, reached, seconds=180, see=see))
+
+
 def drill(deploy: Deploy) -> list[Timed]:
     """Run the drill and return its stations in their order; the stack is put right again whatever happens.
 
     Raises:
         PlatformError: a station was not reached; names it, and where to look.
     """
-    stations: list[Timed] = []
-
-    def timed(what: str, act: Callable[[], Any]) -> Any:
-        started = time.monotonic()
-        with step(what):
-            result = act()
-        stations.append(Timed(what, time.monotonic() - started))
-        return result
-
+    clock = _Clock()
     with webhook() as told:
         short: dict[str, Any] = {
             "monitoring.windowDivisor": DIVISOR,
@@ -142,53 +162,34 @@ def drill(deploy: Deploy) -> list[Timed]:
         }
         faults = {**short, "webapp.faults": {"errorPercent": ERROR_PERCENT}}
         try:
-            outputs = timed("Short windows and the drill's webhook are deployed", lambda: deploy(short))
+            outputs = clock.timed("Short windows and the drill's webhook are deployed", lambda: deploy(short))
+            prometheus, alertmanager = outputs["prometheus_url"], outputs["alertmanager_url"]
+            alerts, notices = f"{prometheus}/api/v1/alerts", f"{alertmanager}/api/v2/alerts"
             with requests(outputs["url"]):
-                _pass(timed, deploy, faults, short, outputs, told)
+                clock.until("Requests are counted, and none fails", lambda: _none_fails(prometheus), prometheus)
+                clock.timed(f"Faults are deployed: {ERROR_PERCENT} % of requests fail", lambda: deploy(faults))
+                clock.until("The page fires in Prometheus", lambda: _fires(alerts), alerts)
+                clock.until("Alertmanager has it", lambda: _is_among(_get(notices)), notices)
+                clock.until("The webhook is told", lambda: told.told("firing"), notices)
+                clock.timed("Faults are taken back", lambda: deploy(short))
+                clock.until("It is over in Prometheus", lambda: not _fires(alerts), alerts)
+                clock.until("The webhook is told that it is over", lambda: told.told("resolved"), notices)
         finally:
-            timed("The stack is as its YAML says", lambda: deploy({}))
-    return stations
+            clock.timed("The stack is as its YAML says", lambda: deploy({}))
+    return clock.stations
 
 
-def _pass(  # noqa: PLR0913, PLR0917 - what the drill has made
-    timed: Callable[[str, Callable[[], Any]], Any],
-    deploy: Deploy,
-    faults: Mapping[str, Any],
-    short: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    told: Webhook,
-) -> None:
-    prometheus, alertmanager = outputs["prometheus_url"], outputs["alertmanager_url"]
+def _none_fails(prometheus: str) -> bool:
+    query = {"query": "service:http_request_errors:ratio_rate1h == 0"}
+    return bool(_get(f"{prometheus}/api/v1/query", query)["data"]["result"])
 
-    def until(what: str, holds: Callable[[], bool], see: str) -> None:
-        def reached() -> bool:
-            try:
-                return holds()
-            except httpx.TransportError:  # an address whose pod has just been replaced
-                return False
 
-        timed(what, lambda: wait_for(what, reached, seconds=180, see=see))
+def _fires(url: str) -> bool:
+    return _is_among(alert for alert in _get(url)["data"]["alerts"] if alert["state"] == "firing")
 
-    def in_prometheus() -> bool:
-        alerts = _get(f"{prometheus}/api/v1/alerts")["data"]["alerts"]
-        return any(alert["state"] == "firing" and ALERT.items() <= alert["labels"].items() for alert in alerts)
 
-    def in_alertmanager() -> bool:
-        alerts = _get(f"{alertmanager}/api/v2/alerts?active=true")
-        return any(ALERT.items() <= alert["labels"].items() for alert in alerts)
-
-    def measured() -> bool:
-        query = {"query": "service:http_request_errors:ratio_rate1h == 0"}
-        return bool(_get(f"{prometheus}/api/v1/query", query)["data"]["result"])
-
-    until("Requests are counted, and none fails", measured, f"{prometheus}/api/v1/query")
-    timed(f"Faults are deployed: {ERROR_PERCENT} % of requests fail", lambda: deploy(faults))
-    until("The page fires in Prometheus", in_prometheus, f"{prometheus}/api/v1/alerts")
-    until("Alertmanager has it", in_alertmanager, f"{alertmanager}/api/v2/alerts")
-    until("The webhook is told", lambda: told.told("firing"), f"{alertmanager}/api/v2/alerts")
-    timed("Faults are taken back", lambda: deploy(short))
-    until("It is over in Prometheus", lambda: not in_prometheus(), f"{prometheus}/api/v1/alerts")
-    until("The webhook is told that it is over", lambda: told.told("resolved"), f"{alertmanager}/api/v2/alerts")
+def _is_among(alerts: Iterable[Mapping[str, Any]]) -> bool:
+    return any(ALERT.items() <= alert["labels"].items() for alert in alerts)
 
 
 def _get(url: str, parameters: Mapping[str, str] | None = None) -> Any:
