@@ -7,9 +7,8 @@ pager or a chat, is not known here. Without a URL alerts are seen in Alertmanage
 
 from typing import Any
 
-import yaml
-
 from components.rules import duration
+from components.yaml_text import to_yaml
 
 URL_KEY = "url"
 """Key of the Secret that holds the webhook's URL."""
@@ -51,7 +50,7 @@ def alertmanager_yml(*, webhook: bool, divisor: int) -> str:
             }
         ],
     }
-    return yaml.safe_dump(config, sort_keys=True)
+    return to_yaml(config)
 
 
 def alertmanager_config_spec(*, secret: Any, divisor: int) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import pulumi
-import yaml
 from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.rbac.v1 import (
     ClusterRole,
@@ -36,6 +35,7 @@ from components.rules import rule_file
 from components.scrape_config import CONFIG_FILE, scrape_config
 from components.server import ServerArgs, server
 from components.signals import Sources
+from components.yaml_text import to_yaml
 
 PORT = 9090
 """Prometheus' own default, in the pod and on the Service."""
@@ -194,7 +194,7 @@ def _files(args: PrometheusArgs) -> dict[str, str]:
             alertmanager=args.alertmanager.address,
             rules=f"{FOLDER}/rules.yml",
         ),
-        "rules.yml": yaml.safe_dump(alerts, sort_keys=True, width=1000),
+        "rules.yml": to_yaml(alerts),
         f"consoles/{console.PAGE}": console.page(
             f"Services of {args.labels.instance}",
             {service.target.name: service.sections(available, divisor) for service in args.services},

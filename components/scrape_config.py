@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from components import checks
 from components.signals import Sources
+from components.yaml_text import to_yaml
 
 CONFIG_FILE = "prometheus.yml"
 """What a file with `scrape_config`'s text is called."""
@@ -89,7 +88,7 @@ def scrape_config(
             *_signal_jobs(sources, namespace),
         ],
     }
-    return yaml.safe_dump(config, sort_keys=True)
+    return to_yaml(config)
 
 
 def service_monitor_spec(target: ScrapeTarget, interval_seconds: int) -> dict[str, Any]:

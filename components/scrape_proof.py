@@ -88,7 +88,7 @@ def _by_operator(monitor: Object, services: Sequence[Object], pods: Sequence[Any
 
 
 def _by_prometheus(config: Object, services: Sequence[Object], pods: Sequence[Any]) -> Iterator[str]:
-    for job in yaml.safe_load(config.body["data"][CONFIG_FILE])["scrape_configs"]:
+    for job in yaml.load(config.body["data"][CONFIG_FILE], Loader=yaml.CSafeLoader)["scrape_configs"]:
         kept = [rule["regex"] for rule in job.get("relabel_configs", []) if rule.get("action") == "keep"]
         for regex in kept:
             ends = [

@@ -11,6 +11,7 @@ import re
 import runpy
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -264,10 +265,14 @@ def image_lock(folder: Path) -> dict[str, str]:
 
 def stack_config(stack: str) -> dict[str, str]:
     """Return the configuration that the engine would give to the program: Pulumi.yaml's defaults, then the stack's."""
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    defaults = {f"{PROJECT}:{key}": encoded(schema["default"]) for key, schema in declared.items()}
-    own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    return {**defaults, **{key: encoded(value) for key, value in own.items()}}
+    defaults = {f"{PROJECT}:{key}": encoded(schema["default"]) for key, schema in _config_of("Pulumi.yaml").items()}
+    return {**defaults, **{key: encoded(value) for key, value in _config_of(f"Pulumi.{stack}.yaml").items()}}
+
+
+@cache
+def _config_of(file: str) -> Mapping[str, Any]:
+    config: Mapping[str, Any] = yaml.safe_load((ROOT / file).read_text())["config"]
+    return config
 
 
 def encoded(value: Any) -> str:
