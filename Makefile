@@ -7,7 +7,7 @@ export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render drill logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
+.PHONY: help up down preview refresh rollback render map drill logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,11 +24,14 @@ preview: .venv ## Show what `make up` would change in the stack (STACK=dev)
 refresh: .venv ## Take into the state what was changed behind Pulumi's back (STACK=dev); `make up` puts it right
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack refresh $(STACK)
 
-rollback: .venv ## Pin the stack to the image that it ran before, and deploy that (STACK=dev)
-	@$(PYTHON) -m local up && $(PYTHON) -m local.stack rollback $(STACK)
+rollback: .venv ## Pin a service to the image that it ran before, and deploy that (STACK=dev SERVICE=webapp)
+	@$(PYTHON) -m local up && $(PYTHON) -m local.stack rollback $(STACK) $(SERVICE)
 
 render: .venv ## Write what `make up` would apply as plain manifests to rendered/STACK, and check them
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack render $(STACK)
+
+map: .venv ## Draw services.py as docs/map.svg: who calls whom, who owns a database, what the gateway leads to
+	@$(PYTHON) -m docs.system_map docs/map.svg
 
 drill: .venv ## Break the service of the stack (STACK=dev) on purpose, and time its alert to the webhook and back
 	@$(PYTHON) -m local up && $(PYTHON) -m local.drill $(STACK)
@@ -49,7 +52,7 @@ test-unit: .venv ## Run the tests that need no platform, but for the slow ones
 	@$(PYTHON) -m local.toolchain prometheus alertmanager prometheus-operator-crds kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
-	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json
+	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json
 
 format: .venv ## Format the code
 	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
@@ -60,8 +63,8 @@ screenshot: .venv ## Take docs/dashboard.png anew, of the tests' stack
 audit: .venv ## Look up what the locks pin among the known vulnerabilities
 	@$(PYTHON) -m local.audit
 
-sbom: .venv ## Print the SBOM of the image that the stack (STACK=dev) runs
-	@$(PYTHON) -m local.sbom $(STACK)
+sbom: .venv ## Print the SBOM of the image that a service runs (STACK=dev SERVICE=webapp)
+	@$(PYTHON) -m local.sbom $(STACK) $(SERVICE)
 
 bench: .venv ## Measure what the stack costs beside going without: an update, the app's metrics, Prometheus
 	@$(PYTHON) -m local up && $(PYTHON) -m bench

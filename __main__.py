@@ -18,8 +18,11 @@ from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
 from components.scrape_proof import Declared
+from components.service import callers
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
+from keys.monitoring import PrometheusOperator, PrometheusServer
+from services import SERVICES
 
 # What was imported stays until the end. Without this the garbage collector would walk all of it once more when the
 # program exits, for 0.15 s (measured) of every run.
@@ -78,18 +81,27 @@ if config.registry.username:
     )
     pull_secrets = [pull_secret.secret_name]
 
-# The service: its image, unless the stack names one that was built before; then its pods.
-image: pulumi.Input[str]
-if config.webapp.image:
-    image = config.webapp.image
+# The services of the map: each one's image, unless the stack names one that was built before; then its pods.
+if isinstance(config.monitoring, PrometheusOperator):
+    scraper = Peer(namespace=config.monitoring.namespace)
 else:
-    image = Image(
-        "webapp",
+    scraper = Peer(pods=labels.selector("prometheus"))
+tracing = None
+if config.tracing.endpoint and config.tracing.networks:
+    tracing = Tracing(endpoint=config.tracing.endpoint, at=Peer(addresses=config.tracing.networks))
+
+
+def image_of(name: str, pinned: str | None, version: str) -> pulumi.Input[str]:
+    """Return the image of a service by its digest, built unless it is `pinned`."""
+    if pinned:
+        return pinned
+    return Image(
+        name,
         ImageArgs(
-            context="app/webapp",
+            context=f"app/{name}",
             registry=config.registry.address,
             tag=config.environment,
-            version=config.webapp.version,
+            version=version,
             base_image=config.build.base_image,
             build_image=config.build.build_image,
             platforms=config.build.platforms,
@@ -100,51 +112,52 @@ else:
             credentials=credentials,
         ),
     ).ref
-if isinstance(config.monitoring, settings.PrometheusOperator):
-    scraper = Peer(namespace=config.monitoring.namespace)
-else:
-    scraper = Peer(pods=labels.selector("prometheus"))
-tracing = None
-if config.tracing.endpoint and config.tracing.networks:
-    tracing = Tracing(endpoint=config.tracing.endpoint, at=Peer(addresses=config.tracing.networks))
-scaling = config.webapp.autoscaling
-faults = config.webapp.faults
-webapp = WebService(
-    "webapp",
-    WebServiceArgs(
-        namespace=namespace,
-        namespace_name=config.cluster.namespace,
-        labels=labels,
-        image=image,
-        replicas=config.webapp.replicas,
-        autoscaling=Autoscaling(**scaling.model_dump()) if scaling else None,
-        port=config.webapp.port,
-        metrics_port=config.webapp.metrics_port,
-        service_port=config.webapp.service_port,
-        service_type=config.webapp.service_type,
-        source_ranges=config.webapp.source_ranges,
-        scraped_by=scraper,
-        exported=settings.WEBAPP_METRICS,
-        objective=config.webapp.objective.of_service(),
-        timeout_seconds=config.webapp.timeout_seconds,
-        resources=config.webapp.resources.of_pod(),
-        log_level=config.webapp.log_level,
-        config=config.webapp.config,
-        secrets={
-            name: pulumi.Output.secret(secret.get_secret_value()) for name, secret in config.webapp_secrets.items()
-        },
-        pull_secrets=pull_secrets,
-        faults=Faults(**faults.model_dump()) if faults else None,
-        tracing=tracing,
-    ),
-    in_cluster,
-)
+
+
+images: dict[str, pulumi.Input[str]] = {}
+running: dict[str, WebService] = {}
+for service in SERVICES:
+    asked = config.services[service.name]
+    images[service.name] = image_of(service.name, asked.image, asked.version)
+    running[service.name] = WebService(
+        service.name,
+        WebServiceArgs(
+            namespace=namespace,
+            namespace_name=config.cluster.namespace,
+            labels=labels,
+            image=images[service.name],
+            replicas=asked.replicas,
+            autoscaling=Autoscaling(**asked.autoscaling.model_dump()) if asked.autoscaling else None,
+            port=asked.port,
+            metrics_port=asked.metrics_port,
+            service_port=asked.service_port,
+            service_type=asked.service_type,
+            source_ranges=asked.source_ranges,
+            calls={edge: config.services[edge.callee].service_port for edge in service.edges},
+            called_by=callers(SERVICES, service.name),
+            scraped_by=scraper,
+            exported=service.exported,
+            objective=asked.objective.of_service(),
+            timeout_seconds=asked.timeout_seconds,
+            resources=asked.resources.of_pod(),
+            log_level=asked.log_level,
+            config=asked.config,
+            secrets={
+                name: pulumi.Output.secret(secret.get_secret_value())
+                for name, secret in config.secrets(service.name).items()
+            },
+            pull_secrets=pull_secrets,
+            faults=Faults(**asked.faults.model_dump()) if asked.faults else None,
+            tracing=tracing,
+        ),
+        in_cluster,
+    )
 
 # Monitoring: by servers of the stack's own, or by the cluster's.
-services = [webapp.monitored]
+services = [service.monitored for service in running.values()]
 webhook_url = config.alert_webhook_url.get_secret_value()
 match config.monitoring:
-    case settings.PrometheusServer() as server:
+    case PrometheusServer() as server:
         alertmanager = Alertmanager(
             "alertmanager",
             AlertmanagerArgs(
@@ -189,7 +202,7 @@ match config.monitoring:
         pulumi.export("prometheus_url", prometheus.url)
         pulumi.export("dashboard_url", prometheus.page_url)
         pulumi.export("alertmanager_url", alertmanager.url)
-    case settings.PrometheusOperator() as operator:
+    case PrometheusOperator() as operator:
         Monitoring(
             "monitoring",
             MonitoringArgs(
@@ -208,6 +221,6 @@ match config.monitoring:
 
 declared.prove()
 
-pulumi.export("url", webapp.url)
-pulumi.export("image", image)
+pulumi.export("url", running["webapp"].url)
+pulumi.export("images", images)
 pulumi.export("namespace", namespace)

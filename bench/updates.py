@@ -64,7 +64,7 @@ class ByHand:
         self.objects = [declared(item) for item in listed]
         namespace = project.kubectl("get", "namespace", project.namespace)
         self.objects.insert(0, {**declared(namespace), "metadata": {"name": BY_HAND}})
-        self.image = project.output("image")
+        self.image = project.image("webapp")
 
     def up(self) -> None:
         """Build, push, apply, and wait for the rollout."""

@@ -7,7 +7,7 @@ out, and one whose metric nobody exports at all is an error, before anything is 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from components import alerts, panels, signals
+from components import alerts, calls, panels, signals
 from components.exported_metrics import ExportedMetrics
 from components.objective import Objective
 from components.panels import Panel, Section
@@ -25,6 +25,9 @@ class MonitoredService:
     exported: ExportedMetrics
     """What the service itself says that it exports."""
 
+    calls: Sequence[str] = ()
+    """Names of the services that it calls. Default: none."""
+
     def __post_init__(self) -> None:
         """Refuse an objective that the service's metrics cannot tell."""
         self.objective.check(self.exported)
@@ -39,7 +42,11 @@ class MonitoredService:
         Raises:
             ValueError: a rule needs a metric that neither the service, nor a recording rule, nor any source has.
         """
-        groups = [*self.objective.groups(self.target, divisor), alerts.group(self.target)]
+        groups = [
+            *self.objective.groups(self.target, divisor),
+            alerts.group(self.target),
+            *(calls.group(self.target, callee) for callee in self.calls),
+        ]
         recorded = _recorded(groups)
         return [
             replace(
@@ -59,7 +66,10 @@ class MonitoredService:
 
         return [
             Section(title=section.title, panels=[panel for panel in section.panels if shown(panel)])
-            for section in panels.sections(self.target, self.objective, divisor)
+            for section in [
+                *panels.sections(self.target, self.objective, divisor),
+                *(calls.section(self.target, callee) for callee in self.calls),
+            ]
         ]
 
     def _has_source(

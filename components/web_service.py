@@ -4,13 +4,14 @@ The contract with what runs in the image, which `app/webapp` keeps: it reads POR
 POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS; it serves /healthz and /readyz on PORT and /metrics on
 METRICS_PORT; on SIGTERM it fails /readyz, serves on for DRAIN_SECONDS, then finishes what is in flight; it writes to
 nothing but /tmp; it finds its secrets as files in /run/secrets/app. Where it is to make faults, it also
-reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS; where it is to export spans, OTEL_EXPORTER_OTLP_ENDPOINT.
+reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS; where it is to export spans, OTEL_EXPORTER_OTLP_ENDPOINT; for each
+service that it calls, such as `catalog`, CATALOG_URL, CATALOG_TIMEOUT_SECONDS and CATALOG_RETRIES.
 
-Nobody is talked to but the cluster's DNS and a collector of spans, and nobody may talk to it but those whom the
-arguments name. It does not scrape.
+Nobody is talked to but the cluster's DNS and those whom the arguments name, and nobody else may talk to it. It does not
+scrape.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -65,6 +66,7 @@ from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
 from components.scrape_config import ScrapeTarget
+from components.service import Edge
 from components.tracing import Tracing
 
 USER = 65532
@@ -118,8 +120,14 @@ class WebServiceArgs:
     """Port that the Service has for `port`."""
 
     service_type: ServiceType
-    source_ranges: Sequence[str] = network.ANYWHERE
-    """Networks that may reach the Service, in CIDR notation. Default: all."""
+    source_ranges: Sequence[str] | None = None
+    """Networks that may reach the Service, in CIDR notation. Default: all, where it is published, and else none."""
+
+    calls: Mapping[Edge, int] = field(default_factory=dict)
+    """The services that it calls, each with the port of its Kubernetes Service. Default: none."""
+
+    called_by: Sequence[str] = ()
+    """Names of the services that call it. Default: none."""
 
     scraped_by: Peer
     """Who reads the metrics."""
@@ -176,11 +184,19 @@ class WebServiceArgs:
                 )
         if self.metrics_port == self.port:
             raise ValueError(f"metrics_port must not be port, found {self.port} for both; give metrics their own")
-        checks.field("source_ranges", checks.networks, self.source_ranges)
-        checks.field("config", partial(checks.environment, reserved=RESERVED), self.config)
+        checks.field("source_ranges", checks.networks, self.reachable_from)
+        reserved = {name for edge in self.calls for name in edge.variables(80)} | RESERVED
+        checks.field("config", partial(checks.environment, reserved=reserved), self.config)
         for secret in self.secrets:
             checks.field("secrets", checks.secret_name, secret)
         self.objective.check(self.exported)
+
+    @property
+    def reachable_from(self) -> Sequence[str]:
+        """Networks that may reach the Service."""
+        if self.source_ranges is None:
+            return () if self.service_type == "ClusterIP" else network.ANYWHERE
+        return self.source_ranges
 
 
 def demand(name: str, most: int, resources: Resources) -> Demand:
@@ -241,21 +257,21 @@ class WebService(pulumi.ComponentResource):
             spec=ServiceSpecArgs(
                 type=args.service_type,
                 selector=selector,
-                load_balancer_source_ranges=load_balancer_source_ranges(args.service_type, args.source_ranges),
+                load_balancer_source_ranges=load_balancer_source_ranges(args.service_type, args.reachable_from),
                 ports=[ServicePortArgs(name="http", port=args.service_port, target_port="http")],
             ),
             opts=awaited,
         )
         self.url = url(service, args.service_type, args.service_port)
         target = _expose_metrics(name, args, selector, child)
-        self.monitored = MonitoredService(target=target, objective=args.objective, exported=args.exported)
+        self.monitored = MonitoredService(
+            target=target,
+            objective=args.objective,
+            exported=args.exported,
+            calls=[edge.callee for edge in args.calls],
+        )
 
-        flows = [
-            Flow(peer=Peer(addresses=args.source_ranges), ports=["http"]),
-            Flow(peer=args.scraped_by, ports=["metrics"]),
-        ]
-        collected = [args.tracing.flow()] if args.tracing else []
-        spec = network.spec(selector, ingress=flows, egress=collected)
+        spec = network.spec(selector, ingress=list(_ingress(args)), egress=list(_egress(args)))
         NetworkPolicy(f"{name}-network", metadata=metadata, spec=spec, opts=child)
         # For a single pod a budget would either forbid every drain or forbid nothing.
         if args.replicas > 1:
@@ -266,6 +282,23 @@ class WebService(pulumi.ComponentResource):
             HorizontalPodAutoscaler(f"{name}-autoscaler", metadata=metadata, spec=scaling, opts=child)
 
         self.register_outputs({"url": self.url})
+
+
+def _ingress(args: WebServiceArgs) -> Iterator[Flow]:
+    """Yield who may talk to the pods."""
+    if args.reachable_from:
+        yield Flow(peer=Peer(addresses=args.reachable_from), ports=["http"])
+    for caller in args.called_by:
+        yield Flow(peer=Peer(pods=args.labels.selector(caller)), ports=["http"])
+    yield Flow(peer=args.scraped_by, ports=["metrics"])
+
+
+def _egress(args: WebServiceArgs) -> Iterator[Flow]:
+    """Yield whom the pods may talk to, beside the cluster's DNS."""
+    for edge in args.calls:
+        yield Flow(peer=Peer(pods=args.labels.selector(edge.callee)), ports=["http"])
+    if args.tracing:
+        yield args.tracing.flow()
 
 
 def _secrets(
@@ -321,6 +354,7 @@ def _environment(args: WebServiceArgs) -> dict[str, str]:
         **args.config,
         **(args.faults.variables() if args.faults else {}),
         **(args.tracing.variables() if args.tracing else {}),
+        **{name: value for edge, port in args.calls.items() for name, value in edge.variables(port).items()},
         "DRAIN_SECONDS": str(args.shutdown.drain_seconds),
         "ENVIRONMENT": args.labels.environment,
         "GRACEFUL_TIMEOUT_SECONDS": str(args.shutdown.in_flight_seconds),

@@ -1,4 +1,4 @@
-"""`python -m local.sbom STACK`: print the SBOM of the image that a stack on the embedded platform runs.
+"""`python -m local.sbom STACK SERVICE`: print the SBOM of the image that a service runs.
 
 The image's build made it, as a CycloneDX document; here it is only taken out of the registry, by the digest that is
 deployed. From a checkout, any builder gives the same: `docker buildx build --target sbom --output . app/webapp`.
@@ -75,23 +75,25 @@ def _get(registry: httpx.Client, image: str, path: str) -> httpx.Response:
     return answer
 
 
-def deployed(name: str) -> str:
-    """Return the image that a stack runs; raises `PlatformError` if it runs none."""
+def deployed(name: str, service: str) -> str:
+    """Return the image that a service of a stack runs; raises `PlatformError` if it runs none."""
     if node.running() is None:
         raise PlatformError("The platform does not run. 'make up' starts it.")
     stack = Stack(name, pulumi_home.environment(toolchain.ensure()))
-    image: str | None = stack.outputs().get("image") if stack.exists() else None
-    if image is None:
-        raise PlatformError(f"The stack {name} runs no image. 'make up STACK={name}' deploys it.")
-    return image
+    images: dict[str, str] = stack.outputs().get("images", {}) if stack.exists() else {}
+    if service not in images:
+        raise PlatformError(f"The stack {name} runs no image of {service}. 'make up STACK={name}' deploys what it has.")
+    return images[service]
 
 
 def main() -> None:
     """Print the SBOM; a problem is said on standard error, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m local.sbom", description=__doc__)
     parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
+    parser.add_argument("service", help="the service's name")
+    arguments = parser.parse_args()
     try:
-        sys.stdout.buffer.write(of(deployed(parser.parse_args().stack)))
+        sys.stdout.buffer.write(of(deployed(arguments.stack, arguments.service)))
     except PlatformError as error:
         console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
         sys.exit(1)

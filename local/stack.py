@@ -1,4 +1,4 @@
-"""`python -m local.stack up|preview|refresh|rollback|render|destroy STACK`: what make does with a stack.
+"""`python -m local.stack up|preview|refresh|rollback|render|destroy STACK [SERVICE]`: what make does with a stack.
 
 Pulumi commands on the embedded platform. A stack that leaves scraping to the Prometheus Operator gets one before it is
 deployed. After `up` it proves what was promised: the app answers and Prometheus sees every replica. A stack elsewhere
@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import yaml
+from pydantic.alias_generators import to_camel
 from rich.markup import escape
 
 from local import manifests, node, preflight, pulumi_home, toolchain
@@ -171,27 +172,32 @@ def refresh(stack: Stack) -> None:
     stack.run("refresh", "--yes", "--skip-preview", "--diff")
 
 
-def rollback(stack: Stack) -> None:
-    """Pin the stack to the image that it ran before this one, and deploy that."""
-    running = stack.outputs().get("image")
-    before = next((image for image in deployed(BACKEND, stack.name) if image != running), None)
+def rollback(stack: Stack, service: str) -> None:
+    """Pin a service of the stack to the image that it ran before this one, and deploy that."""
+    images = stack.outputs().get("images", {})
+    if service not in images:
+        raise PlatformError(
+            f"{stack.name} runs no service {service!r}. SERVICE is one of: {', '.join(sorted(images))}."
+        )
+    running, key = images[service], f"{to_camel(service.replace('-', '_'))}.image"
+    before = next((image for image in deployed(BACKEND, stack.name, service) if image != running), None)
     if before is None:
         raise PlatformError(
-            f"{stack.name} has run no other image than {running}. To run a certain one: "
-            "pulumi config set --path webapp.image REPOSITORY@sha256:…"
+            f"{service} has run with no other image than {running} in {stack.name}. To run a certain one: "
+            f"pulumi config set --path {key} REPOSITORY@sha256:…"
         )
     console.print(f"From {running}\nback to {before}", soft_wrap=True)
-    stack.run("config", "set", "--path", "webapp.image", before)
+    stack.run("config", "set", "--path", key, before)
     up(stack)
     console.print(
         f"Pulumi.{stack.name}.yaml now pins this image, and builds nothing. When what was wrong is mended: "
-        "pulumi config rm --path webapp.image, and make up",
+        f"pulumi config rm --path {key}, and make up",
         soft_wrap=True,
     )
 
 
-def deployed(backend: Path, stack: str) -> list[str]:
-    """Return the images that updates of a stack which succeeded put out, the newest first."""
+def deployed(backend: Path, stack: str, service: str) -> list[str]:
+    """Return the images that updates of a stack which succeeded put out for a service, the newest first."""
     images = []
     history = backend / ".pulumi" / "history" / PROJECT / stack
     for record in sorted(history.glob("*.history.json"), reverse=True):
@@ -201,7 +207,7 @@ def deployed(backend: Path, stack: str) -> list[str]:
         checkpoint = json.loads(Path(str(record).replace(".history.", ".checkpoint.")).read_text())
         resources = checkpoint["checkpoint"]["latest"].get("resources", [])
         outputs = [one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"]
-        images += [put_out["image"] for put_out in outputs if "image" in put_out]
+        images += [put_out["images"][service] for put_out in outputs if service in put_out.get("images", {})]
     return images
 
 
@@ -279,13 +285,12 @@ COMMANDS = {
     "up": up,
     "preview": preview,
     "refresh": refresh,
-    "rollback": rollback,
     "render": render,
     "destroy": destroy,
 }
 
 
-def run(command: str, name: str) -> None:
+def run(command: str, name: str, service: str | None) -> None:
     """Run `command` on the stack called `name`; raises `PlatformError` for one that the checkout does not declare."""
     if not (CHECKOUT / f"Pulumi.{name}.yaml").exists():
         known = ", ".join(sorted(path.suffixes[0][1:] for path in CHECKOUT.glob("Pulumi.*.yaml")))
@@ -297,18 +302,23 @@ def run(command: str, name: str) -> None:
     else:
         tools = toolchain.ensure()
         pulumi_home.ensure(tools)
-        COMMANDS[command](Stack(name, pulumi_home.environment(tools)))
+        stack = Stack(name, pulumi_home.environment(tools))
+        if command == "rollback":
+            rollback(stack, service or "")
+        else:
+            COMMANDS[command](stack)
 
 
 def main() -> None:
     """Run one command; a problem is said on standard error, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=[*COMMANDS, "rollback"])
     parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
+    parser.add_argument("service", nargs="?", help="with rollback: which service goes back")
     arguments = parser.parse_args()
     try:
         preflight.check_user()
-        run(arguments.command, arguments.stack)
+        run(arguments.command, arguments.stack, arguments.service)
     except PlatformError as error:
         console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -12,10 +12,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 import config_schema
+import settings
 from components import web_service
-from settings import SECRETS, Settings
 
-SCHEMA = Settings.model_json_schema()
+SCHEMA = settings.schema()
 
 Values = Mapping[str, Any]
 
@@ -54,7 +54,9 @@ def keys(valid: Values, location: tuple[str, ...] = (), parts: tuple[str, ...] =
         return
     yield Key(parts, path, schema)
     for name in schema.get("properties", {}):
-        if (*parts, name) not in {(secret,) for secret in SECRETS}:  # which have rules of their own; see CONTRADICTIONS
+        if (*parts, name) not in {
+            (secret,) for secret in settings.SECRETS
+        }:  # which have rules of their own; see CONTRADICTIONS
             yield from keys(valid, (*location, name), (*parts, name))
 
 

@@ -121,6 +121,10 @@ class Project:
         """Return one of the stack's outputs."""
         return str(self.stack.outputs()[name].value)
 
+    def image(self, service: str) -> str:
+        """Return the image that a service runs."""
+        return str(self.stack.outputs()["images"].value[service])
+
     def page(self) -> str:
         """Return the app's page as it is served; raises when it is not answered with 200."""
         answer = get(self.output("url"))

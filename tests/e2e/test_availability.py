@@ -242,7 +242,7 @@ def test_a_version_that_fails_is_named_in_time_and_costs_no_request(  # noqa: PL
     if change:
         project.replace(*change)
     else:
-        repository = project.output("image").partition("@")[0]
+        repository = project.image("webapp").partition("@")[0]
         values["webapp.image"] = f"{repository}@sha256:{'0' * 64}"
     totals: list[Load] = []
     try:

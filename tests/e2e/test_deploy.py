@@ -26,7 +26,7 @@ def test_the_first_up_makes_everything_and_ends_with_pods_that_serve(deployed: D
 
 
 def test_what_runs_is_the_digest_that_the_stack_puts_out(deployed: Deployed) -> None:
-    image = deployed.project.output("image")
+    image = deployed.project.image("webapp")
     assert re.fullmatch(rf"{NETWORK.registry}/cloudnative-e2e/webapp@sha256:[0-9a-f]{{64}}", image)
     pods = deployed.project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
     running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
@@ -35,7 +35,7 @@ def test_what_runs_is_the_digest_that_the_stack_puts_out(deployed: Deployed) -> 
 
 
 def test_the_image_says_what_it_is_made_of(deployed: Deployed) -> None:
-    document = json.loads(sbom.of(deployed.first.outputs["image"].value))
+    document = json.loads(sbom.of(deployed.first.outputs["images"].value["webapp"]))
     names = {one["name"] for one in document["components"]}
     assert {"Flask", "gunicorn", "python3.11-minimal", "libssl3"} <= names
 
@@ -92,7 +92,7 @@ def test_a_changed_line_shows_in_the_preview_and_reaches_the_url(deployed: Deplo
     project.greet("Hello, Line!")
     project.up()
     project.shows("Hello, Line!")
-    before = project.output("image")
+    before = project.image("webapp")
     project.greet("Hello, Changed Line!")
     preview = project.stack.preview(diff=True, color="never")
     assert preview.change_summary.get(OpType.UPDATE, 0) >= 1
@@ -100,7 +100,7 @@ def test_a_changed_line_shows_in_the_preview_and_reaches_the_url(deployed: Deplo
     assert "Hello, Line!" in project.page(), "a preview must change nothing"
     project.up()
     project.shows("Hello, Changed Line!")
-    assert project.output("image") != before
+    assert project.image("webapp") != before
 
 
 def test_a_changed_value_of_the_config_rolls_the_pods(deployed: Deployed) -> None:

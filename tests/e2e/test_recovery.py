@@ -206,13 +206,13 @@ def test_the_second_of_two_updates_at_once_is_refused_and_the_first_completes(pr
 
 def test_a_registry_that_is_down_during_a_refresh_costs_nothing(project: Project) -> None:
     before = project.kubectl("get", "deployment", "webapp")["metadata"]["generation"]
-    image = project.output("image")
+    image = project.image("webapp")
     with stopped("registry"):
         process = pulumi(project, "refresh", "--yes", "--skip-preview")
         process.communicate(timeout=180)
         assert get(project.output("url")).status_code == 200
     assert project.kubectl("get", "deployment", "webapp")["metadata"]["generation"] == before
-    assert project.output("image") == image
+    assert project.image("webapp") == image
     state: Any = project.stack.export_stack().deployment
     assert [one["type"] for one in state["resources"] if one["type"] == "docker-build:index:Image"]
     project.greet("Hello, Registry!")
@@ -223,7 +223,7 @@ def test_a_registry_that_is_down_during_a_refresh_costs_nothing(project: Project
 def test_the_stack_goes_back_to_the_image_that_it_ran_before(project: Project) -> None:
     project.greet("Hello, Good Version!")
     project.up()
-    good = project.output("image")
+    good = project.image("webapp")
     project.greet("Hello, Bad Version!")
     project.up()
     project.shows("Hello, Bad Version!")
@@ -231,7 +231,7 @@ def test_the_stack_goes_back_to_the_image_that_it_ran_before(project: Project) -
         started = time.monotonic()
         project.up()
         assert time.monotonic() - started < 60
-        assert project.output("image") == good
+        assert project.image("webapp") == good
         project.shows("Hello, Good Version!")
         project.stack.preview(expect_no_changes=True)
     project.up()

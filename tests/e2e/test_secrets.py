@@ -136,7 +136,7 @@ def logged(project: Project, said: dict[str, bytes]) -> bytes:
 @pytest.fixture(scope="module")
 def image(project: Project, said: dict[str, bytes]) -> dict[str, list[bytes]]:
     """The image that runs, as its registry has it: for each platform, its configuration and all its layers."""
-    repository, _, digest = project.output("image").removeprefix(f"{NETWORK.registry}/").partition("@")
+    repository, _, digest = project.image("webapp").removeprefix(f"{NETWORK.registry}/").partition("@")
     found: dict[str, list[bytes]] = {"config": [], "layers": []}
     with httpx.Client(base_url=f"http://{NETWORK.registry}/v2/{repository}", trust_env=False) as registry:
         wanted = [digest]

@@ -24,18 +24,18 @@ def history(tmp_path: Path) -> Path:
     ]
     for number, kind, result, image in updates:
         (folder / f"dev-{number}.history.json").write_text(json.dumps({"kind": kind, "result": result}))
-        stack = {"type": "pulumi:pulumi:Stack", "outputs": {"image": image}}
+        stack = {"type": "pulumi:pulumi:Stack", "outputs": {"images": {"webapp": image}}}
         latest = {"resources": [stack]} if image else {}
         (folder / f"dev-{number}.checkpoint.json").write_text(json.dumps({"checkpoint": {"latest": latest}}))
     return tmp_path
 
 
 def test_what_updates_that_succeeded_deployed_is_found_the_newest_first(history: Path) -> None:
-    assert deployed(history, "dev") == ["c", "a"]
+    assert deployed(history, "dev", "webapp") == ["c", "a"]
 
 
 def test_a_stack_that_was_never_updated_has_deployed_nothing(history: Path) -> None:
-    assert deployed(history, "prod") == []
+    assert deployed(history, "prod", "webapp") == []
 
 
 def test_rendering_changes_where_objects_go_and_how_they_are_named_and_nothing_else() -> None:

@@ -67,8 +67,13 @@ class Condition:
 _STATE = {"job": "kube-state-metrics", "instance": "ksm:8080"}
 
 
-def conditions(service: str) -> Mapping[str, Condition]:
-    """Return what is known of the alerts that do not follow from an objective, by name."""
+def conditions(service: str, callee: str) -> Mapping[str, Condition]:
+    """Return what is known of the alerts that do not follow from an objective, by name.
+
+    Args:
+        service: That the alert is about.
+        callee: What it calls, where the alert is about that.
+    """
     pod = {"container": service, "pod": "a"}
     up = [_sample("up", service=service, job=service, instance=one, pod=one) for one in ("a", "b")]
     restarts = _sample("kube_pod_container_status_restarts_total", **pod, **_STATE)
@@ -76,6 +81,10 @@ def conditions(service: str) -> Mapping[str, Condition]:
         _sample(f"container_cpu_cfs_{kind}_total", **pod) for kind in ("throttled_periods", "periods")
     )
     memory, limit = (_sample(f"container_{kind}_bytes", **pod) for kind in ("memory_working_set", "spec_memory_limit"))
+    success, failure = (
+        _sample("http_client_requests_total", service=service, callee=callee, outcome=outcome, pod="a", job=service)
+        for outcome in ("success", "failure")
+    )
     quota = {"resource": "requests.cpu", "resourcequota": "quota", **_STATE}
     used, hard = (_sample("kube_resourcequota", type=kind, **quota) for kind in ("used", "hard"))
     return {
@@ -101,6 +110,13 @@ def conditions(service: str) -> Mapping[str, Condition]:
             bad={memory: 0.91e9, limit: 1e9},
             lasting=15 * MINUTE,
             labels={"pod": "a"},
+        ),
+        "CallsFailing": Condition(
+            good={success: 9.6, failure: 0.4},
+            bad={success: 9.4, failure: 0.6},
+            lasting=2 * MINUTE,
+            window=5 * MINUTE,
+            labels={"callee": callee},
         ),
         "QuotaNearlyUsed": Condition(
             good={used: 8.9, hard: 10}, bad={used: 9.1, hard: 10}, lasting=15 * MINUTE, labels=quota
@@ -129,7 +145,8 @@ def cases(rule: Mapping[str, Any], objective: Objective, divisor: int) -> Iterat
         budget = 1 - budgets[rule["alert"]] / 100
         yield from _of_burn(rule["labels"]["severity"], budget, divisor, _Traffic(traffic, service, objective))
     else:
-        yield from _of_condition(conditions(service)[rule["alert"]])
+        callee = re.search(r'callee="([^"]*)"', rule["expr"])
+        yield from _of_condition(conditions(service, callee[1] if callee else "")[rule["alert"]])
 
 
 def _of_condition(known: Condition) -> Iterator[Case]:

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 import config_schema
+import settings
 from config_schema import Row
 from docs import config_reference
-from settings import Settings
 
 
 class _Keys(BaseModel):
@@ -79,7 +79,7 @@ def test_there_is_one_row_for_each_key_that_holds_a_value() -> None:
 
 
 def test_every_key_of_the_configuration_is_described() -> None:
-    schema = Settings.model_json_schema()
+    schema = settings.schema()
     assert not [row.path for row in config_schema.rows(schema, schema) if not row.description]
 
 

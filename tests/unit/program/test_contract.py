@@ -152,9 +152,9 @@ def test_every_name_is_short_enough(objects: list[Registered]) -> None:
 
 
 def test_what_was_built_is_deployed_by_digest_alone(stack: Run, containers: list[dict[str, Any]]) -> None:
-    built = stack.exports["image"].partition("@")[0]
+    built = stack.exports["images"]["webapp"].partition("@")[0]
     ours = [container["image"] for container in containers if container["image"].startswith(built)]
-    assert ours == [stack.exports["image"]]
+    assert ours == [stack.exports["images"]["webapp"]]
     assert re.fullmatch(r"[^@]+/webapp@sha256:[0-9a-f]{64}", ours[0])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import services
 from components import alerts, panels, signals
 from components.exported_metrics import ExportedMetrics
 from components.monitored_service import MonitoredService, rules
@@ -108,7 +109,7 @@ def test_a_preview_fails_where_the_app_no_longer_exports_what_a_rule_needs(
     stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = EXPORTED.names - {"http_requests_total"}
-    monkeypatch.setattr("settings.WEBAPP_METRICS", ExportedMetrics(names=names, buckets=EXPORTED.buckets))
+    monkeypatch.setattr(services.webapp, "exported", ExportedMetrics(names=names, buckets=EXPORTED.buckets))
     with pytest.raises(ValueError, match="needs http_requests_total, which nobody exports"):
         run_stack(stack, image_lock(tmp_path))
 

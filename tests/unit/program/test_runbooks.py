@@ -5,9 +5,9 @@ import re
 import pytest
 
 import config_schema
+import settings
 from components import panels
 from components.objective import Objective
-from settings import Settings
 from tests.unit.program.examples import WEBAPP
 from tests.unit.program.harness import ROOT
 from tests.unit.program.test_rules import STACKS, Variant, declared
@@ -48,7 +48,7 @@ def test_every_panel_that_is_named_is_on_the_page() -> None:
 
 
 def test_every_key_and_every_target_of_make_that_is_named_is_there() -> None:
-    schema = Settings.model_json_schema()
+    schema = settings.schema()
     keys = {row.path for row in config_schema.rows(schema, schema)}
     named = set(re.findall(r"`(webapp\.[\w.]+)`", TEXT))
     assert named

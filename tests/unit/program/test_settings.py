@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import settings
-from settings import PrometheusOperator, PrometheusServer, Settings, SettingsError
+from keys.monitoring import PrometheusOperator, PrometheusServer
+from settings import Settings, SettingsError
 from tests.unit.program.harness import DIGEST, PROJECT, ROOT, encoded, run
 
 VALID: dict[str, Any] = {
@@ -71,14 +72,14 @@ def problem(values: Mapping[str, Any], *secrets: str) -> str:
 
 
 def test_the_defaults_are_the_example_that_the_project_comes_from() -> None:
-    webapp = parsed(VALID).webapp
+    webapp = parsed(VALID).services["webapp"]
     assert (webapp.replicas, webapp.port, webapp.service_port, webapp.metrics_port) == (3, 8080, 80, 9102)
     assert (webapp.timeout_seconds, webapp.service_type, webapp.config) == (120, "ClusterIP", {})
 
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        parsed(VALID).webapp.replicas = 4
+        parsed(VALID).services["webapp"].replicas = 4
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
             "xyz",
             (
                 "known are environment, owner, cluster, registry, registryPassword, imageLock, allowMutableTags, "
-                "build, webapp, webappSecrets, alertWebhookUrl, monitoring, tracing, quota"
+                "build, alertWebhookUrl, monitoring, tracing, quota, webapp, webappSecrets"
             ),
         ),
         ("cluster.namspace", "did you mean namespace?"),
@@ -448,7 +449,7 @@ def test_exactly_the_room_that_is_needed_is_accepted() -> None:
 
 def test_secrets_of_the_service_are_read_where_they_are_encrypted() -> None:
     values = {**VALID, "webappSecrets": {"token": "hush"}}
-    assert parsed(values, "webappSecrets").webapp_secrets["token"].get_secret_value() == "hush"
+    assert parsed(values, "webappSecrets").secrets("webapp")["token"].get_secret_value() == "hush"
     assert problem(values) == "webappSecrets must be encrypted, found plain text"
 
 
@@ -601,14 +602,14 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         "build.builder",
         "build.baseImage",
         "build.buildImage",
-        "webapp.replicas",
-        "webapp.port",
-        "webapp.resources.cpuLimit",
-        'webapp.config["A-B"]',
         "monitoring.image",
         "monitoring.alertmanagerImage",
         "monitoring.retention",
         "monitoring.apiServer",
+        "webapp.replicas",
+        "webapp.port",
+        "webapp.resources.cpuLimit",
+        'webapp.config["A-B"]',
         "webap",
     ]
 
@@ -636,7 +637,7 @@ def test_the_configuration_is_read_with_the_projects_name_and_its_secrets() -> N
 
 def test_pulumi_yaml_declares_exactly_the_keys_and_types_that_are_read() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    schema = Settings.model_json_schema()["properties"]
+    schema = settings.schema()["properties"]
     read = {
         key: part["type"] if part.get("type") in ("string", "boolean") else "object" for key, part in schema.items()
     }

@@ -31,7 +31,7 @@ def test_a_stack_exports_url_image_and_namespace(stack: str, overrides: dict[str
         exports.pop(name, None)
     assert exports == {
         "url": f"http://{ADDRESS}",
-        "image": f"10.90.0.1:5000/webapp@{DIGEST}",
+        "images": {"webapp": f"10.90.0.1:5000/webapp@{DIGEST}"},
         "namespace": f"cloudnative-{stack}",
     }
 
@@ -75,7 +75,7 @@ def test_every_stack_has_a_namespace_and_a_tag_of_its_own(overrides: dict[str, A
 def test_the_pods_run_the_image_that_was_built_and_say_where_they_are(stack: str, overrides: dict[str, Any]) -> None:
     result = run_stack(stack, overrides)
     (container,) = result.one("Deployment", "webapp-deployment").inputs["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == result.exports["image"]
+    assert container["image"] == result.exports["images"]["webapp"]
     assert result.one("ConfigMap", "webapp-config").inputs["data"]["ENVIRONMENT"] == stack
 
 
@@ -138,7 +138,7 @@ def test_the_docker_builder_can_be_chosen(overrides: dict[str, Any]) -> None:
     build = {"builder": "docker", "builderName": None, "caCertificates": None}
     result = run_stack("dev", {**overrides, "build": build})
     assert [image.type for image in result.all("Image")] == ["cloudnative:index:Image", "docker:index/image:Image"]
-    assert result.exports["image"] == f"10.90.0.1:5000/webapp@{DIGEST}"
+    assert result.exports["images"]["webapp"] == f"10.90.0.1:5000/webapp@{DIGEST}"
 
 
 @pytest.mark.parametrize(("stack", "accounts"), [("dev", 3), ("prod", 1)])
@@ -159,7 +159,7 @@ def test_an_image_that_was_built_before_is_run_without_a_build(overrides: dict[s
     result = run_stack("dev", {**overrides, "webapp": {"image": good}})
     assert not result.all("Image")
     (container,) = result.one("Deployment", "webapp-deployment").inputs["spec"]["template"]["spec"]["containers"]
-    assert (container["image"], result.exports["image"]) == (good, good)
+    assert (container["image"], result.exports["images"]["webapp"]) == (good, good)
 
 
 @pytest.mark.parametrize(("stack", "fewest", "most"), [("staging", 2, 4), ("prod", 4, 8)])
@@ -206,7 +206,7 @@ def test_in_another_cluster_nothing_but_its_identity_is_looked_at(overrides: dic
 def test_a_first_preview_works_although_image_and_address_are_not_known_yet(overrides: dict[str, Any]) -> None:
     cloud = Cloud(unknown=["docker-build:index:Image", "kubernetes:core/v1:Service"])
     result = run_stack("dev", overrides, cloud=cloud, allow_unknown=True)
-    assert (result.exports["image"], result.exports["url"]) == (None, None)
+    assert (result.exports["images"], result.exports["url"]) == (None, None)
     assert result.exports["namespace"] == "cloudnative-dev"
     assert result.all("Deployment")
 
