@@ -49,10 +49,10 @@ test: .venv ## Run all tests, on the platform (started where it is not up)
 	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet --numprocesses=auto -m slow tests/unit tests/app && $(PYTHON) -m pytest --quiet tests/e2e
 
 test-unit: .venv ## Run the tests that need no platform, but for the slow ones
-	@$(PYTHON) -m local.toolchain prometheus alertmanager prometheus-operator-crds kube-score && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
+	@$(PYTHON) -m local.toolchain prometheus alertmanager prometheus-operator-crds kube-score && $(PYTHON) -m local.debian && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
-	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics --check app/webapp/metrics.json
+	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && $(PYTHON) -m docs.app_metrics --check
 
 format: .venv ## Format the code
 	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
@@ -70,10 +70,10 @@ bench: .venv ## Measure what the stack costs beside going without: an update, th
 	@$(PYTHON) -m local up && $(PYTHON) -m bench
 
 lock: .venv ## Pin what requirements.txt and its like ask for, with hashes
-	@for file in requirements requirements-bootstrap requirements-dev app/webapp/requirements; do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
+	@for file in requirements requirements-bootstrap requirements-dev app/webapp/requirements app/catalog/requirements; do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
 
-docs: .venv ## Write the configuration's reference into README.md, and what metrics the app exports
-	@$(PYTHON) -m docs.config_reference README.md && PYTHONPATH=app/webapp $(PYTHON) -m docs.app_metrics app/webapp/metrics.json
+docs: .venv ## Write the configuration's reference into README.md, and what metrics the apps export
+	@$(PYTHON) -m docs.config_reference README.md && $(PYTHON) -m docs.app_metrics
 
 clean: .venv ## Stop the platform and remove all it keeps on this machine, caches included
 	@$(PYTHON) -m local clean

@@ -98,7 +98,8 @@ def image_of(name: str, pinned: str | None, version: str) -> pulumi.Input[str]:
     return Image(
         name,
         ImageArgs(
-            context=f"app/{name}",
+            context="app",
+            dockerfile=f"app/{name}/Dockerfile",
             registry=config.registry.address,
             tag=config.environment,
             version=version,

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from local import toolchain
 from local.progress import step
-from tests.app.gunicorn_process import APP, GunicornProcess
+from tests.app.gunicorn_process import APPS, GunicornProcess
 
 SECONDS = 1
 PAIRS = 24
@@ -72,7 +72,7 @@ def measure(runs: int) -> Table:
     runs *= PAIRS
     vegeta = toolchain.ensure("vegeta")["vegeta"]
     pairs = []
-    path = f"{APP}:{Path(__file__).parents[1]}"
+    path = ":".join(str(folder) for folder in (APPS / "chassis", APPS / "webapp", Path(__file__).parents[1]))
     with (
         TemporaryDirectory(dir=MEMORY) as one,
         TemporaryDirectory(dir=MEMORY) as other,

@@ -1,6 +1,6 @@
 """The product's app with instruments that do nothing, to measure what the real ones cost."""
 
-import webapp
+import chassis
 
 
 class _Nothing:
@@ -21,7 +21,7 @@ class _NoMetrics:
         pass
 
 
-setattr(webapp, "Metrics", _NoMetrics)  # noqa: B010  not a name that the package gives out
+setattr(chassis, "Metrics", _NoMetrics)  # noqa: B010  not a name that the package gives out
 
 from webapp.wsgi import app  # noqa: E402  loads the app, which has to find the instruments replaced
 

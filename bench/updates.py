@@ -68,12 +68,12 @@ class ByHand:
 
     def up(self) -> None:
         """Build, push, apply, and wait for the rollout."""
-        app = self.project.folder / "app/webapp"
+        app = self.project.folder / "app"
         build = self.project.config()["build"]
         repository = f"{NETWORK.registry}/{BY_HAND}/webapp"
         self._run(
             *("buildctl", f"--addr=unix://{RUN}/buildkitd.sock", "--timeout=600", "build", "--frontend=dockerfile.v0"),
-            *(f"--local=context={app}", f"--local=dockerfile={app}", f"--metadata-file={self.metadata}"),
+            *(f"--local=context={app}", f"--local=dockerfile={app / 'webapp'}", f"--metadata-file={self.metadata}"),
             f"--opt=build-arg:BASE_IMAGE={build['baseImage']}",
             f"--opt=build-arg:BUILD_IMAGE={build['buildImage']}",
             "--opt=build-arg:APP_VERSION=dev",

@@ -39,7 +39,10 @@ class ImageArgs:
     """What to build, how, and where to push it."""
 
     context: str
-    """Directory with the Dockerfile, relative to Pulumi.yaml: an absolute path would differ between two clones."""
+    """Directory to build from, relative to Pulumi.yaml: an absolute path would differ between two clones."""
+
+    dockerfile: str
+    """The Dockerfile, likewise. A file of its name with `.dockerignore` after it says what is left out."""
 
     registry: str
     """`host[:port][/path]` that the repository is made in; its name is the component's."""
@@ -78,8 +81,9 @@ class ImageArgs:
         checks.field("registry", checks.registry, self.registry)
         checks.field("base_image", checks.image, self.base_image)
         checks.field("build_image", checks.image, self.build_image)
-        if Path(self.context).is_absolute():
-            raise ValueError(f"context must be relative to Pulumi.yaml, found {self.context!r}")
+        for name in ("context", "dockerfile"):
+            if Path(getattr(self, name)).is_absolute():
+                raise ValueError(f"{name} must be relative to Pulumi.yaml, found {getattr(self, name)!r}")
         if not self.platforms:
             raise ValueError("platforms must name at least one platform, found none")
         if self.builder == "docker":
@@ -141,6 +145,7 @@ def _with_buildkit(name: str, repository: str, args: ImageArgs, opts: pulumi.Res
         docker_build.ImageArgs(
             builder=docker_build.BuilderConfigArgs(name=args.builder_name) if args.builder_name else None,
             context=docker_build.BuildContextArgs(location=args.context),
+            dockerfile=docker_build.DockerfileArgs(location=args.dockerfile),
             build_args=_build_args(args),
             platforms=[docker_build.Platform(platform) for platform in args.platforms],
             tags=[f"{repository}:{args.tag}"],
@@ -179,7 +184,7 @@ def _with_docker(name: str, repository: str, args: ImageArgs, opts: pulumi.Resou
     tagged = f"{repository}:{args.tag}"
     build: dict[str, Any] = {
         "context": args.context,
-        "dockerfile": f"{args.context}/Dockerfile",
+        "dockerfile": args.dockerfile,
         "args": _build_args(args),
         "platform": args.platforms[0],
         "builderVersion": "BuilderBuildKit",

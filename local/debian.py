@@ -6,11 +6,15 @@ platform runs those programs itself, in its own namespaces, so their packages ar
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+from rich.markup import escape
+
+from local.errors import PlatformError
 from local.paths import CACHE
-from local.progress import run, step
+from local.progress import console, run, step
 
 INSTALLED = ("ca-certificates", "containernetworking-plugins", "iproute2", "iptables", "mmdebstrap", "procps", "runc")
 UNPACKED = {
@@ -19,6 +23,11 @@ UNPACKED = {
     "docker-registry": "usr/bin/docker-registry",
     "etcd-server": "usr/bin/etcd",
 }
+TESTED = {"postgresql-15": "usr/lib/postgresql/15/bin/postgres"}
+"""Unpacked likewise, for the tests of the apps alone: `python -m local.debian` gets it, with the libraries it needs."""
+
+LIBRARIES = ("libgssapi-krb5-2", "libicu72", "libldap-2.5-0", "liblz4-1", "libpq5", "libxml2", "libzstd1")
+
 BROWSER = "chromium-headless-shell"
 """Asked for by the test of the page of panels alone; its program has the package's name."""
 
@@ -30,14 +39,15 @@ def installed(package: str) -> bool:
 
 
 def unpacked(package: str) -> Path:
-    """Return the main program of an unpacked package, a key of `UNPACKED`; `ensure` puts it there."""
-    return CACHE / "debian" / package / UNPACKED[package]
+    """Return the main program of an unpacked package, a key of `UNPACKED` or `TESTED`; `ensure` puts it there."""
+    return CACHE / "debian" / package / (UNPACKED | TESTED)[package]
 
 
 def ensure(packages: tuple[str, ...] = (*INSTALLED, *UNPACKED)) -> None:
     """Install or unpack those of `packages` that are not there yet."""
-    missing = [name for name in packages if name not in UNPACKED and not installed(name)]
-    packed = [name for name in packages if name in UNPACKED and not unpacked(name).exists()]
+    programs = UNPACKED | TESTED
+    missing = [name for name in packages if name not in programs and not installed(name)]
+    packed = [name for name in packages if name in programs and not unpacked(name).exists()]
     if not missing and not packed:
         return
     with step(f"Debian packages: {', '.join(missing + packed)}"):
@@ -59,3 +69,11 @@ def _unpack(package: str) -> None:
         run(["dpkg-deb", "--extract", archive, here / "root"], log="apt")
         shutil.rmtree(root, ignore_errors=True)
         (here / "root").rename(root)
+
+
+if __name__ == "__main__":
+    try:
+        ensure((*LIBRARIES, *TESTED))
+    except PlatformError as error:
+        console.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
+        sys.exit(1)

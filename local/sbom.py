@@ -1,7 +1,8 @@
 """`python -m local.sbom STACK SERVICE`: print the SBOM of the image that a service runs.
 
 The image's build made it, as a CycloneDX document; here it is only taken out of the registry, by the digest that is
-deployed. From a checkout, any builder gives the same: `docker buildx build --target sbom --output . app/webapp`.
+deployed. From a checkout, any builder gives the same:
+`docker buildx build --target sbom --output . --file app/webapp/Dockerfile app`.
 """
 
 import argparse

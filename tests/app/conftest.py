@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from chassis.lifecycle import Lifecycle
 from flask import Flask
 from flask.testing import FlaskClient
 from webapp import create_app
 from webapp.config import Config
-from webapp.lifecycle import Lifecycle
 
 from .gunicorn_process import GunicornProcess
 

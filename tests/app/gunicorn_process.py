@@ -1,4 +1,4 @@
-"""The app as its container runs it: a real gunicorn, on loopback, started by the Dockerfile's ENTRYPOINT."""
+"""A service as its container runs it: a real gunicorn, on loopback, started by the Dockerfile's ENTRYPOINT."""
 
 import json
 import os
@@ -18,12 +18,12 @@ PATIENCE_SECONDS = 20.0
 """How long a condition may take to become true: far above what it needs, since the machine may be busy."""
 
 TESTS = Path(__file__).parent
-APP = TESTS.parents[1] / "app" / "webapp"
+APPS = TESTS.parents[1] / "app"
 
 
-def entrypoint() -> list[str]:
+def entrypoint(service: str) -> list[str]:
     """What the image starts, with the Python that runs the tests in place of the image's."""
-    lines = (APP / "Dockerfile").read_text().splitlines()
+    lines = (APPS / service / "Dockerfile").read_text().splitlines()
     (command,) = [line.removeprefix("ENTRYPOINT ") for line in lines if line.startswith("ENTRYPOINT ")]
     python, *arguments = json.loads(command)
     assert python == "/usr/bin/python3"
@@ -44,10 +44,11 @@ class GunicornProcess:
     Args:
         directory: its own directory; the process runs in it and finds it in the variable TEST_DIRECTORY.
         wsgi: a module of this directory to serve, in place of the product's own.
+        service: which one to start.
         **environ: more environment variables.
     """
 
-    def __init__(self, directory: Path, wsgi: str | None = None, **environ: str) -> None:
+    def __init__(self, directory: Path, wsgi: str | None = None, service: str = "webapp", **environ: str) -> None:
         self.directory = directory
         self.port = free_port()
         self.metrics_port = free_port()
@@ -58,13 +59,14 @@ class GunicornProcess:
         self._stderr = directory / "stderr"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(  # noqa: S603  what it starts stands in this repository
-                entrypoint() + ([wsgi] if wsgi else []),
+                entrypoint(service) + ([wsgi] if wsgi else []),
                 cwd=directory,
                 stdout=stdout,
                 stderr=stderr,
                 env={
                     "PATH": os.environ["PATH"],
-                    "PYTHONPATH": f"{APP}:{TESTS}",
+                    "PYTHONPATH": f"{APPS / 'chassis'}:{APPS / service}:{TESTS}",
+                    "SERVICE": service,
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "PYTHONUNBUFFERED": "1",
                     "HOST": "127.0.0.1",

@@ -104,8 +104,9 @@ def test_a_licence_is_said_as_the_package_says_it(metadata: str, found: Any, tmp
     assert licences(tmp_path, metadata) == found
 
 
-def test_the_installed_packages_of_the_app_are_all_found() -> None:
-    lock = (SCRIPT.parent / "requirements.lock").read_text()
+@pytest.mark.parametrize("app", ["webapp", "catalog"])
+def test_the_installed_packages_of_an_app_are_all_found(app: str) -> None:
+    lock = (SCRIPT.parent / app / "requirements.lock").read_text()
     pinned = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
     here = Path(pytest.__file__).parents[1]
     found = {one["purl"].split("/")[1].split("@")[0] for one in sbom.python_packages(here)}

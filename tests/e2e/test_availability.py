@@ -221,7 +221,7 @@ def processes(uid: str) -> list[int]:
 
 
 CRASHES = ("app/webapp/webapp/wsgi.py", "from webapp", 'raise RuntimeError("broken on purpose")\nfrom webapp')
-NEVER_READY = ("app/webapp/webapp/health.py", "if phase is Phase.READY else", "if False else")
+NEVER_READY = ("app/chassis/chassis/health.py", "if phase is Phase.READY else", "if False else")
 
 
 @pytest.mark.parametrize(

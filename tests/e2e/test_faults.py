@@ -159,7 +159,7 @@ def test_what_no_stack_may_do_is_refused_by_the_policy_pack(project: Project) ->
 
 def test_an_image_that_never_becomes_ready_fails_in_time_naming_pod_and_reason(project: Project) -> None:
     page = project.page()
-    file, good, bad = "app/webapp/webapp/health.py", "if phase is Phase.READY else", "if False else"
+    file, good, bad = "app/chassis/chassis/health.py", "if phase is Phase.READY else", "if False else"
     project.replace(file, good, bad)
     try:
         with configured(project, {"webapp.timeoutSeconds": 20}):

@@ -1,6 +1,10 @@
 """The WSGI application that each of gunicorn's workers loads."""
 
-from webapp import create_app
-from webapp.server import CONFIG, LIFECYCLE
+import os
 
-app = create_app(CONFIG, LIFECYCLE)
+from chassis.server import LIFECYCLE
+
+from webapp import create_app
+from webapp.config import Config
+
+app = create_app(Config.from_env(os.environ), LIFECYCLE)

@@ -66,6 +66,7 @@ def test_the_exit_code_says_whether_all_is_fine(
 
 def test_every_lock_is_looked_at() -> None:
     assert [str(lock.relative_to(CHECKOUT)) for lock in audit.locks()] == [
+        "app/catalog/requirements.lock",
         "app/webapp/requirements.lock",
         "requirements-bootstrap.lock",
         "requirements-dev.lock",

@@ -4,13 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components import checks
-from tests.unit.program.harness import PROJECT, Registered, Run, image_lock, plain_texts, run_stack
+from tests.unit.program.harness import PROJECT, ROOT, Registered, Run, image_lock, plain_texts, run_stack
 
 STACKS = ("dev", "staging", "prod")
 OF_THE_CLUSTER = (":Namespace", ":ClusterRole", ":ClusterRoleBinding")
@@ -320,4 +319,5 @@ def test_no_plain_input_holds_a_secret(stack: Run) -> None:
 
 def test_the_image_is_built_from_a_directory_that_has_a_dockerfile(stack: Run) -> None:
     (image,) = [made for made in stack.resources if made.type == "docker-build:index:Image"]
-    assert (Path(image.inputs["context"]["location"]) / "Dockerfile").is_file()
+    assert (ROOT / image.inputs["dockerfile"]["location"]).is_file()
+    assert (ROOT / image.inputs["context"]["location"]).is_dir()

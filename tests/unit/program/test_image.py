@@ -15,7 +15,8 @@ from tests.unit.program.harness import DIGEST, Cloud, Registered, Run, plain_tex
 def args(**changes: Any) -> ImageArgs:
     return ImageArgs(
         **{
-            "context": "app/webapp",
+            "context": "app",
+            "dockerfile": "app/webapp/Dockerfile",
             "registry": "10.90.0.1:5000/team",
             "tag": "dev",
             "version": "1.2.3",
@@ -159,12 +160,13 @@ def test_what_only_buildkit_can_do_is_refused_with_docker(changes: dict[str, Any
     ("changes", "message"),
     [
         ({"context": "/srv/app"}, "context must be relative to Pulumi.yaml, found '/srv/app'"),
+        ({"dockerfile": "/srv/Dockerfile"}, "dockerfile must be relative to Pulumi.yaml, found '/srv/Dockerfile'"),
         ({"registry": "https://ghcr.io"}, "registry must be host"),
         ({"base_image": "python"}, "base_image must be an image with a digest or a tag"),
         ({"build_image": "python:latest"}, "build_image must be an image with a digest or a tag"),
         ({"platforms": []}, "platforms must name at least one platform"),
     ],
-    ids=["context", "registry", "base_image", "build_image", "platforms"],
+    ids=["context", "dockerfile", "registry", "base_image", "build_image", "platforms"],
 )
 def test_wrong_arguments_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -1,0 +1,1 @@
+"""What catalog does beside, on a real PostgreSQL."""

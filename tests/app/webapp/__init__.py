@@ -1,0 +1,1 @@
+"""What webapp does beside."""
