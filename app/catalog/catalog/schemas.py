@@ -33,11 +33,9 @@ class Whole(validate.Validator):
 
 
 class Number(fields.Integer):
-    """A whole number as JSON Schema has it: 1 and 1.0, and neither a text with digits nor true."""
+    """A whole number as JSON Schema has it, where 1.0 is one too."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> int:
-        if isinstance(value, bool):
-            raise self.make_error("invalid")
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
         return super()._deserialize(whole, attr, data, **more)
 

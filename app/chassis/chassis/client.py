@@ -90,7 +90,6 @@ class Client:
         self._http = httpx.Client(
             base_url=call.url,
             headers={"Connection": "close"},
-            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=False,  # a proxy that the environment names is for the way out of the cluster
         )
         self._attempts = Retrying(

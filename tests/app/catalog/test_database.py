@@ -89,6 +89,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(
 @pytest.mark.slow
 def test_a_statement_that_waits_is_given_up_in_time(client: FlaskClient, server: Postgres, secret: Path) -> None:
     with server.admin((secret / "dbname").read_text()) as admin, admin.transaction():
+        admin.execute("SET LOCAL idle_in_transaction_session_timeout = '10s'")  # for when it is not given up
         admin.execute("LOCK TABLE products")
         began = time.monotonic()
         assert client.get(PATH).status_code == 503
@@ -104,7 +105,9 @@ def test_a_request_without_a_free_connection_is_given_up_in_time(
     with ExitStack() as held:
         for _ in range(database.POOL_SIZE):
             held.enter_context(app.extensions["database"].connect())
+        began = time.monotonic()
         assert app.test_client().get(PATH).status_code == 503
+        assert time.monotonic() - began < 5
     assert app.test_client().get(PATH).status_code == 200
 
 

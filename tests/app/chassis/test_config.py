@@ -146,12 +146,13 @@ def test_a_bad_value_of_a_call_is_refused_likewise(variable: str, value: str) ->
 
 @pytest.mark.slow
 def test_the_server_does_not_start_with_bad_values(start: Start) -> None:
-    process = start(WORKERS="none", THREADS="0")
+    process = start(WORKERS="none", THREADS="0", CATALOG_RETRIES="many")
     assert process.process.wait(PATIENCE_SECONDS) == 1
     assert process.stderr().splitlines() == [
         "webapp cannot start, its environment is wrong:",
         "  WORKERS: 'none' is not a whole number from 1 to 64",
         "  THREADS: '0' is not a whole number from 1 to 256",
+        "  CATALOG_RETRIES: 'many' is not a whole number from 0 to 5",
     ]
 
 
