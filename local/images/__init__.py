@@ -60,6 +60,7 @@ PYTHON = RootFs(
     unpack_only=True,
 )
 PYTHON_BUILD = RootFs(packages=("ca-certificates", "python3", "python3-pip"))
+POSTGRES = RootFs(packages=("ca-certificates", "postgresql-15", "coreutils", "dash", "libc-bin"), unpack_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +122,12 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             rootfs=PYTHON_BUILD,
         ),
         Image(
+            name="base/postgres",
+            tag="15",
+            folder="postgres",
+            rootfs=POSTGRES,
+        ),
+        Image(
             name="base/prometheus",
             tag="3.14",
             folder="prometheus",
@@ -153,7 +160,7 @@ def operators(tools: Toolchain) -> tuple[Image, ...]:
 def unpack() -> None:
     """Make the root file systems of an empty registry: on a first `up`, while the toolchain is being built."""
     if not PUSHED.exists():
-        for rootfs in (PYTHON, PYTHON_BUILD):
+        for rootfs in (PYTHON, PYTHON_BUILD, POSTGRES):
             _unpack(rootfs)
 
 
