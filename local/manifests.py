@@ -25,8 +25,8 @@ from local import toolchain
 from local.errors import PlatformError
 from local.progress import console
 
-CRDS = "prometheus-operator-crds"
-"""The tool whose assets are the CRDs of what the program makes."""
+CRDS = ("cloudnative-pg-crds", "gateway-api-crds", "prometheus-operator-crds", "traefik-crds")
+"""The tools whose assets are the CRDs of what the program makes."""
 
 VERSION = toolchain.KUBERNETES.rpartition(".")[0]
 """The minor version of Kubernetes that manifests are held against."""
@@ -121,7 +121,7 @@ def read(folder: Path) -> list[Manifest]:
 @cache
 def custom_kinds() -> list[Any]:
     """Return the CRDs of the toolchain."""
-    files = toolchain.ensure(CRDS).assets(CRDS)
+    files = [file for tool in CRDS for file in toolchain.ensure(tool).assets(tool)]
     return [yaml.load(file.read_text(), Loader=_CrdLoader) for file in files]  # noqa: S506 - a safe loader's child
 
 

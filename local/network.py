@@ -17,6 +17,7 @@ class Network:
     node: IPv4Address = IPv4Address("10.90.0.1")
     machine: IPv4Address = IPv4Address("10.90.0.254")
     load_balancers: IPv4Network = IPv4Network("10.90.1.0/24")
+    gateway: IPv4Address = IPv4Address("10.90.1.1")
     pods: IPv4Network = IPv4Network("10.90.64.0/18")
     services: IPv4Network = IPv4Network("10.90.128.0/18")
     dns: IPv4Address = IPv4Address("10.90.128.10")
@@ -30,6 +31,11 @@ class Network:
     def registry(self) -> str:
         """`host:port` of the registry, as it stands in image references."""
         return f"{self.node}:{self.registry_port}"
+
+    @property
+    def assigned(self) -> str:
+        """The load balancers' addresses, `first-last`, that any service may be given: all but the gateway's."""
+        return f"{self.gateway + 1}-{self.load_balancers.broadcast_address - 1}"
 
     @property
     def api(self) -> str:

@@ -23,13 +23,16 @@ CONTEXT = "cloudnative"
 ADMIN = STATE / "kubernetes" / "super-admin.conf"
 
 # What runs in the cluster from the start. The engine of NetworkPolicies comes first: until it runs, no pod connects.
-MANIFESTS = ("bootstrap", "network-policies", "metallb", "metrics-server", "kube-state-metrics")
+MANIFESTS = ("bootstrap", "network-policies", "metallb", "metrics-server", "kube-state-metrics", "storage", "traefik")
+CRDS = ("metallb", "gateway-api-crds", "traefik-crds")
 WORKLOADS = (
     ("kube-system", "daemonset/kube-network-policies"),
     ("kube-system", "deployment/coredns"),
     ("metallb-system", "deployment/controller"),
     ("kube-system", "deployment/metrics-server"),
     ("monitoring", "deployment/kube-state-metrics"),
+    ("kube-system", "deployment/hostpath-provisioner"),
+    ("traefik", "deployment/traefik"),
 )
 
 # What every supervised program has in common.
@@ -57,7 +60,8 @@ def values(network: Network, programs: dict[str, Path]) -> dict[str, str]:
         "dns": str(network.dns),
         "bridge": network.bridge,
         "policy_queue": str(network.policy_queue),
-        "load_balancers": str(network.load_balancers),
+        "gateway": str(network.gateway),
+        "assigned": network.assigned,
         "kubernetes": KUBERNETES,
         "in_node": f"nsenter --net={RUN}/netns",
         "common": Template(COMMON).substitute(paths),
@@ -219,22 +223,22 @@ def apply(tools: Toolchain, manifests: str) -> None:
     kubectl(tools, "apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
 
 
-def crds(tools: Toolchain, tool: str) -> str:
-    """Return the CRDs that are a tool's assets, as one text."""
-    return "\n---\n".join(path.read_text() for path in tools.assets(tool))
+def crds(tools: Toolchain, *names: str) -> str:
+    """Return the CRDs that are assets of the tools called `names`, as one text."""
+    return "\n---\n".join(path.read_text() for name in names for path in tools.assets(name))
 
 
-def apply_crds(tools: Toolchain, tool: str) -> None:
-    """Apply the CRDs that are a tool's assets, and wait until their kinds are served."""
-    apply(tools, crds(tools, tool))
+def apply_crds(tools: Toolchain, *names: str) -> None:
+    """Apply the CRDs that are assets of the tools called `names`, and wait until their kinds are served."""
+    apply(tools, crds(tools, *names))
     kubectl(tools, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
 
 def add_ons(tools: Toolchain) -> None:
     """Apply what runs in the cluster from the start, and wait until it does."""
     known = values(NETWORK, programs(tools))
-    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics"):
-        apply_crds(tools, "metallb")
+    with step("Cluster add-ons: NetworkPolicies, CoreDNS, MetalLB, metrics, storage, Traefik"):
+        apply_crds(tools, *CRDS)
         apply(tools, "\n---\n".join([*(render(f"{name}.yaml", known) for name in MANIFESTS), _coredns(tools)]))
         for namespace, workload in WORKLOADS:
             kubectl(tools, "rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s")

@@ -145,6 +145,13 @@ def images(tools: Toolchain) -> tuple[Image, ...]:
             folder="kube-state-metrics",
             files={"kube-state-metrics": tools["kube-state-metrics"]},
         ),
+        Image(
+            name="hostpath-provisioner",
+            tag="v1",
+            folder="hostpath-provisioner",
+            files={"hostpath-provisioner": tools["hostpath-provisioner"]},
+        ),
+        Image(name="traefik", tag="v3.7", folder="traefik", files={"traefik": tools["traefik"]}),
     )
 
 

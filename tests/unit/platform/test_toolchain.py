@@ -1,11 +1,16 @@
 """When a tool is built, and when what is there serves."""
 
+import hashlib
+import os
+import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from local import toolchain
+from local.errors import PlatformError
 from local.toolchain import TOOLS, OnPath, Tool
 
 
@@ -52,10 +57,54 @@ def test_a_changed_source_or_a_changed_version_is_another_build(
     assert len(digests) == 3
 
 
-def test_every_module_is_pinned_by_a_sum_file() -> None:
-    folders = {path.name for path in toolchain.MODULES.iterdir() if (path / "go.mod").exists()}
+def test_every_module_is_pinned_by_a_sum_file_and_every_wheel_by_its_hash() -> None:
+    folders = {
+        path.parent.name for name in ("go.mod", "requirements.txt") for path in toolchain.MODULES.glob(f"*/{name}")
+    }
     assert folders == {tool.name for tool in TOOLS}
-    assert all((tool.source / "go.sum").exists() for tool in TOOLS)
+    for tool in TOOLS:
+        if tool.wheel:
+            pinned = (tool.source / "requirements.txt").read_text().splitlines()
+            lines = [line for line in pinned if not line.startswith("#")]
+            assert all(re.fullmatch(r"[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+        else:
+            assert (tool.source / "go.sum").exists()
+
+
+@pytest.mark.parametrize("pinned", [f"shop==1 --hash=sha256:{'0' * 64}", "shop==1"])
+def test_a_wheel_of_another_hash_than_the_pinned_or_of_none_is_refused(
+    pinned: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(tmp_path)
+    (tmp_path / "requirements.txt").write_text(f"{pinned}\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(PlatformError, match=r"(?i)hashes"):
+        toolchain._install(tmp_path, tmp_path)
+
+
+def test_a_wheels_programs_are_put_beside_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(wheel(tmp_path).read_bytes()).hexdigest()
+    (tmp_path / "requirements.txt").write_text(f"shop==1 --hash=sha256:{digest}\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    out = tmp_path / "out"
+    out.mkdir()
+    toolchain._install(tmp_path, out)
+    assert os.access(out / "shop", os.X_OK)
+
+
+def wheel(folder: Path) -> Path:
+    """Make a wheel whose one program is called `shop`, in `folder`."""
+    path = folder / "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        program = zipfile.ZipInfo("shop-1.data/scripts/shop")
+        program.external_attr = 0o100755 << 16
+        archive.writestr(program, "#!/bin/sh\n")
+        archive.writestr("shop-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: shop\nVersion: 1\n")
+        archive.writestr("shop-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("shop-1.dist-info/RECORD", "")
+    return path
 
 
 def test_what_the_platform_does_not_need_is_built_only_when_it_is_asked_for(
