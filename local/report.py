@@ -1,4 +1,4 @@
-"""What `make status` shows: the platform's processes and what they take. It changes nothing."""
+"""What `make status` shows: the platform's programs, its add-ons and what they take. It changes nothing."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from local import node
+from local import cluster, node, toolchain
 from local.errors import PlatformError
 from local.network import NETWORK
 from local.paths import CACHE, KUBECONFIG, STATE
@@ -53,14 +53,19 @@ def show() -> None:
     pid = node.running()
     if pid is None:
         raise PlatformError("The platform does not run. 'make up' starts it.")
-    table = Table("program", "state", box=None, title_justify="left")
+    table = Table("program or add-on", "state", box=None, title_justify="left")
     for name, state in sorted(node.states().items()):
         table.add_row(name, f"[green]{state}[/green]" if state == "RUNNING" else f"[red]{state}[/red]")
+    # What is missing would be built to be asked.
+    add_ons = {} if toolchain.missing() else cluster.add_ons_ready(toolchain.ensure())
+    for name, ready in sorted(add_ons.items()):
+        table.add_row(name, "[green]ready[/green]" if ready else "[red]not ready[/red]")
     pids = tree(pid)
     facts = Table("", "", box=None, show_header=False)
     facts.add_row("API server", NETWORK.api)
     facts.add_row("kubeconfig", str(KUBECONFIG))
     facts.add_row("registry", NETWORK.registry)
+    facts.add_row("gateway", str(NETWORK.gateway))
     facts.add_row("processes", f"{len(pids)}, pods' included")
     facts.add_row("memory", f"{resident(pids) / 2**30:.2f} GiB resident")
     facts.add_row("disk", f"{disk(STATE) / 10**9:.1f} GB in {STATE}, {disk(CACHE) / 10**9:.1f} GB in {CACHE}")

@@ -7,8 +7,10 @@ stands for an address or a path; `render` fills them in and is pure. Starting th
 import json
 import os
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import httpx
 
@@ -244,6 +246,26 @@ def add_ons(tools: Toolchain) -> None:
             kubectl(tools, "rollout", "status", f"--namespace={namespace}", workload, "--timeout=120s")
         # Until it is, the API server cannot say all that it serves.
         kubectl(tools, "wait", "--for=condition=Available", "apiservice", "--all", "--timeout=60s")
+
+
+def add_ons_ready(tools: Toolchain) -> dict[str, bool]:
+    """Tell of each of `WORKLOADS`, as `namespace/name`, whether it is ready; none is while no API server answers."""
+    said = _kubectl_says(tools, "get", "deployments,daemonsets", "--all-namespaces", "--output=json")
+    found = ready(json.loads(said)["items"]) if said else set()
+    return {
+        f"{namespace}/{workload.partition('/')[2]}": (namespace, workload) in found for namespace, workload in WORKLOADS
+    }
+
+
+def ready(workloads: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return those Deployments and DaemonSets, as `WORKLOADS` names them, that have as many pods ready as they want."""
+    found = set()
+    for each in workloads:
+        status = each["status"]
+        wanted = status.get("desiredNumberScheduled", each["spec"].get("replicas"))
+        if status.get("numberReady", status.get("readyReplicas", 0)) == wanted:
+            found.add((each["metadata"]["namespace"], f"{each['kind'].lower()}/{each['metadata']['name']}"))
+    return found
 
 
 def _coredns(tools: Toolchain) -> str:

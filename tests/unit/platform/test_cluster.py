@@ -297,3 +297,20 @@ def test_forwarding_is_switched_on_in_the_nodes_network_only() -> None:
     forwarding = [command for command in init.layout(NETWORK) if "ip_forward" in command]
     assert forwarding
     assert all(command.startswith("nsenter --net=") for command in forwarding)
+
+
+def test_an_add_on_is_ready_when_it_has_all_the_pods_that_it_wants() -> None:
+    def workload(kind: str, name: str, spec: dict[str, int], status: dict[str, int]) -> dict[str, Any]:
+        return {"kind": kind, "metadata": {"namespace": "shop", "name": name}, "spec": spec, "status": status}
+
+    found = cluster.ready(
+        [
+            workload("Deployment", "up", {"replicas": 2}, {"readyReplicas": 2}),
+            workload("Deployment", "half-up", {"replicas": 2}, {"readyReplicas": 1}),
+            workload("Deployment", "down", {"replicas": 1}, {}),
+            workload("DaemonSet", "everywhere", {}, {"desiredNumberScheduled": 1, "numberReady": 1}),
+            workload("DaemonSet", "nowhere", {}, {"desiredNumberScheduled": 1, "numberReady": 0}),
+        ]
+    )
+    assert found == {("shop", "deployment/up"), ("shop", "daemonset/everywhere")}
+    assert {workload.partition("/")[0] for _, workload in cluster.WORKLOADS} == {"daemonset", "deployment"}
