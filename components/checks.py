@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 T = TypeVar("T")
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -39,6 +40,7 @@ _SUFFIXES = {
 }
 
 DNS_LABEL = "lower-case letters, digits and hyphens, at most 63, with a letter or digit at both ends"
+DNS_NAME = "a DNS name in lower case, such as shop.example.com, or an IP address"
 ENV_NAME = "letters, digits and underscores, not starting with a digit"
 LABEL = "a Kubernetes label"
 QUANTITY = "a positive Kubernetes quantity such as 250m, 0.5, 64Mi or 1Gi"
@@ -61,6 +63,11 @@ def field(name: str, check: Callable[[T], object], value: T) -> None:
 def dns_label(value: str) -> str:
     """Return `value` if it is a DNS label (RFC 1123), which names of namespaces and services must be."""
     return _matching(_DNS_LABEL, value, DNS_LABEL)
+
+
+def dns_name(value: str) -> str:
+    """Return `value` if it is a DNS name (RFC 1123)."""
+    return _matching(_DNS_NAME, value, DNS_NAME)
 
 
 def env_name(value: str) -> str:

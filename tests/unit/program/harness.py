@@ -64,6 +64,8 @@ class Registered:
 
     retain_on_delete: bool = False
     ignore_changes: tuple[str, ...] = ()
+    replacement_trigger: str = ""
+    protect: bool = False
 
     @property
     def is_component(self) -> bool:
@@ -103,6 +105,9 @@ class Cloud(Mocks):
     recorded_uid: str = UID
     """UID of the cluster that the stack met first."""
 
+    stashed: dict[str, Any] = field(default_factory=dict)
+    """What else the stack keeps already, by the names of its stashes; the others are new."""
+
     digest: str = DIGEST
     """Of what is built."""
 
@@ -130,7 +135,8 @@ class Cloud(Mocks):
             case ["docker", "index/image", "Image"]:
                 return {"repoDigest": f"{args.inputs['imageName'].rpartition(':')[0]}@{DIGEST}"}
             case ["pulumi", "index", "Stash"]:
-                return {"output": self.recorded_uid}
+                kept = {"cluster-uid": self.recorded_uid, **self.stashed}
+                return {"output": kept.get(args.name, args.inputs["input"])}
             case ["pulumi", "providers", "kubernetes"] | ["cloudnative", "index", _]:
                 return {}
         raise AssertionError(f"unexpected resource type {args.typ}")
@@ -166,6 +172,8 @@ class _Monitor(mocks.MockMonitor):
                 version=request.version,
                 retain_on_delete=request.retainOnDelete,
                 ignore_changes=tuple(request.ignoreChanges),
+                replacement_trigger=request.replacement_trigger.string_value,
+                protect=request.protect,
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
