@@ -1,13 +1,14 @@
 # One line a target; what takes more is Python with a test.
 STACK ?= dev
 SERVICE ?= webapp
+LOCKS := requirements requirements-bootstrap requirements-dev $(patsubst %/Dockerfile,%/requirements,$(wildcard app/*/Dockerfile))
 PYTHON := .venv-dev/bin/python
 INSTALL := .venv-dev/bin/uv pip install --quiet --native-tls --compile-bytecode --require-hashes
 export UV_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudnative/uv
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview refresh rollback render map drill logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
+.PHONY: help up down preview refresh rollback render new-service map drill logs status env test test-unit lint format screenshot audit sbom bench lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,6 +30,9 @@ rollback: .venv ## Pin a service to the image that it ran before, and deploy tha
 
 render: .venv ## Write what `make up` would apply as plain manifests to rendered/STACK, and check them
 	@$(PYTHON) -m local up && $(PYTHON) -m local.stack render $(STACK)
+
+new-service: .venv ## Make one service more of template/, which the gateway leads to (NAME=order-history)
+	@$(PYTHON) -m tools.new_service '$(NAME)'
 
 map: .venv ## Draw services.py as docs/map.svg: who calls whom, who owns a database, what the gateway leads to
 	@$(PYTHON) -m docs.system_map docs/map.svg
@@ -52,13 +56,13 @@ test-unit: .venv ## Run the tests that need no platform, but for the slow ones
 	@$(PYTHON) -m local.toolchain prometheus alertmanager kube-score cloudnative-pg-crds gateway-api-crds prometheus-operator-crds traefik-crds && $(PYTHON) -m local.debian && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
 
 lint: .venv ## Check style, formatting and types
-	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && $(PYTHON) -m docs.app_metrics --check
+	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && MYPYPATH=$$(echo app/*/ | tr " " :) .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && $(PYTHON) -m docs.app_metrics --check
 
 format: .venv ## Format the code
 	@.venv-dev/bin/ruff format . && .venv-dev/bin/ruff check --fix .
 
-screenshot: .venv ## Take docs/dashboard.png anew, of the tests' stack
-	@$(PYTHON) -m local up && SCREENSHOT=docs/dashboard.png $(PYTHON) -m pytest --quiet tests/e2e/test_console.py
+screenshot: .venv ## Take docs/dashboard.png and docs/shop.png anew, of the tests' stack
+	@$(PYTHON) -m local up && SCREENSHOTS=docs $(PYTHON) -m pytest --quiet tests/e2e/test_console.py tests/e2e/test_shop.py
 
 audit: .venv ## Look up what the locks pin among the known vulnerabilities
 	@$(PYTHON) -m local.audit
@@ -66,11 +70,11 @@ audit: .venv ## Look up what the locks pin among the known vulnerabilities
 sbom: .venv ## Print the SBOM of the image that a service runs (STACK=dev SERVICE=webapp)
 	@$(PYTHON) -m local.sbom $(STACK) $(SERVICE)
 
-bench: .venv ## Measure what the stack costs beside going without: an update, the app's metrics, Prometheus
+bench: .venv ## Measure what the stack costs: an update, the app's metrics, Prometheus, and one service more
 	@$(PYTHON) -m local up && $(PYTHON) -m bench
 
 lock: .venv ## Pin what requirements.txt and its like ask for, with hashes
-	@for file in requirements requirements-bootstrap requirements-dev app/webapp/requirements app/catalog/requirements; do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
+	@for file in $(LOCKS); do .venv-dev/bin/uv pip compile --native-tls --quiet --generate-hashes --python-version 3.11 --custom-compile-command 'make lock' $$file.txt -o $$file.lock || exit; done
 
 docs: .venv ## Write the configuration's reference into README.md, and what metrics the apps export
 	@$(PYTHON) -m docs.config_reference README.md && $(PYTHON) -m docs.app_metrics

@@ -8,17 +8,22 @@ import settings
 from components import checks
 from components.alertmanager import Alertmanager, AlertmanagerArgs, Webhook
 from components.availability import Autoscaling
+from components.certificates import Authority, AuthorityArgs
 from components.cluster import Cluster, ClusterArgs
+from components.connection import migration_of
+from components.database import Database, DatabaseArgs
 from components.faults import Faults
+from components.gateway import Gateway, GatewayArgs
 from components.guardrails import Guardrails, GuardrailsArgs
 from components.image import Credentials, Image, ImageArgs
 from components.labels import Labels
+from components.migration import Migration, MigrationArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
 from components.scrape_proof import Declared
-from components.service import callers
+from components.service import callers, database_of
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
 from keys.monitoring import PrometheusOperator, PrometheusServer
@@ -27,6 +32,8 @@ from services import SERVICES
 # What was imported stays until the end. Without this the garbage collector would walk all of it once more when the
 # program exits, for 0.15 s (measured) of every run.
 gc.freeze()
+
+GATEWAY = "gateway"
 
 config = settings.load()
 labels = Labels(
@@ -81,7 +88,7 @@ if config.registry.username:
     )
     pull_secrets = [pull_secret.secret_name]
 
-# The services of the map: each one's image, unless the stack names one that was built before; then its pods.
+# Whom all services let in to their metrics, where they send spans, and who signs what they are told to trust.
 if isinstance(config.monitoring, PrometheusOperator):
     scraper = Peer(namespace=config.monitoring.namespace)
 else:
@@ -89,44 +96,77 @@ else:
 tracing = None
 if config.tracing.endpoint and config.tracing.networks:
     tracing = Tracing(endpoint=config.tracing.endpoint, at=Peer(addresses=config.tracing.networks))
+authority = Authority("authority", AuthorityArgs(common_name=labels.instance))
 
-
-def image_of(name: str, pinned: str | None, version: str) -> pulumi.Input[str]:
-    """Return the image of a service by its digest, built unless it is `pinned`."""
-    if pinned:
-        return pinned
-    return Image(
-        name,
-        ImageArgs(
-            context="app",
-            dockerfile=f"app/{name}/Dockerfile",
-            registry=config.registry.address,
-            tag=config.environment,
-            version=version,
-            base_image=config.build.base_image,
-            build_image=config.build.build_image,
-            platforms=config.build.platforms,
-            builder=config.build.builder,
-            builder_name=config.build.builder_name,
-            cache=config.build.cache,
-            ca_certificates=config.build.ca_certificates,
-            credentials=credentials,
-        ),
-    ).ref
-
-
+# The services of the map: each one's image, unless the stack names one that was built before; its database, where it
+# owns one, and the migration of that; then its pods.
 images: dict[str, pulumi.Input[str]] = {}
+database_rules = []
 running: dict[str, WebService] = {}
 for service in SERVICES:
     asked = config.services[service.name]
-    images[service.name] = image_of(service.name, asked.image, asked.version)
+    images[service.name] = image = (
+        asked.image
+        or Image(
+            service.name,
+            ImageArgs(
+                context="app",
+                dockerfile=f"app/{service.name}/Dockerfile",
+                registry=config.registry.address,
+                tag=config.environment,
+                version=asked.version,
+                base_image=config.build.base_image,
+                build_image=config.build.build_image,
+                platforms=config.build.platforms,
+                builder=config.build.builder,
+                builder_name=config.build.builder_name,
+                cache=config.build.cache,
+                ca_certificates=config.build.ca_certificates,
+                credentials=credentials,
+            ),
+        ).ref
+    )
+    connection = None
+    if service.owns_database:
+        chosen, password = config.database(service.name)
+        database = Database(
+            database_of(service.name),
+            DatabaseArgs(
+                namespace=namespace,
+                namespace_name=config.cluster.namespace,
+                labels=labels,
+                owner=service.name,
+                engine=chosen.engine(password),
+                droppable=chosen.droppable,
+                authority=authority,
+                pull_secrets=pull_secrets,
+            ),
+            in_cluster,
+        )
+        database_rules += database.rules
+        connection = database.connection(service.name)
+        # What the pods run is known when it has migrated: they do not start before.
+        image = Migration(
+            migration_of(service.name),
+            MigrationArgs(
+                namespace=namespace,
+                labels=labels,
+                image=image,
+                command=["/usr/bin/python3", "-m", f"{service.name.replace('-', '_')}.migrate"],
+                connection=connection,
+                resources=asked.resources.of_pod(),
+                config={"LOG_LEVEL": asked.log_level},
+                pull_secrets=pull_secrets,
+            ),
+            in_cluster,
+        ).image
     running[service.name] = WebService(
         service.name,
         WebServiceArgs(
             namespace=namespace,
             namespace_name=config.cluster.namespace,
             labels=labels,
-            image=images[service.name],
+            image=image,
             replicas=asked.replicas,
             autoscaling=Autoscaling(**asked.autoscaling.model_dump()) if asked.autoscaling else None,
             port=asked.port,
@@ -136,6 +176,8 @@ for service in SERVICES:
             source_ranges=asked.source_ranges,
             calls={edge: config.services[edge.callee].service_port for edge in service.edges},
             called_by=callers(SERVICES, service.name),
+            gateway=config.gateway.peer() if config.gateway and service.paths else None,
+            database=connection,
             scraped_by=scraper,
             exported=service.exported,
             objective=asked.objective.of_service(),
@@ -153,6 +195,34 @@ for service in SERVICES:
         ),
         in_cluster,
     )
+
+# The one way in from outside, where the stack has a gateway.
+url: pulumi.Input[str]
+if config.gateway:
+    gateway = Gateway(
+        GATEWAY,
+        GatewayArgs(
+            namespace=namespace,
+            labels=labels,
+            class_name=config.gateway.class_name,
+            extensions=config.gateway.extensions,
+            host=config.gateway.host,
+            certificate=config.gateway.issuer(authority),
+            routes=[
+                config.gateway.route(service, config.services[service.name].service_port)
+                for service in SERVICES
+                if service.paths
+            ],
+        ),
+        in_cluster,
+    )
+    url = gateway.url
+    if gateway.ca:
+        pulumi.export("ca_certificate", gateway.ca)
+    if gateway.api_key:
+        pulumi.export("api_key", gateway.api_key)
+else:
+    url = running["webapp"].url
 
 # Monitoring: by servers of the stack's own, or by the cluster's.
 services = [service.monitored for service in running.values()]
@@ -187,7 +257,8 @@ match config.monitoring:
                 labels=labels,
                 image=server.image,
                 services=services,
-                sources=server.sources(),
+                sources=server.sources(config.gateway.source(GATEWAY) if config.gateway else None),
+                databases=database_rules,
                 alertmanager=alertmanager,
                 runbooks=server.runbooks,
                 scrape_interval_seconds=server.scrape_interval_seconds,
@@ -211,6 +282,7 @@ match config.monitoring:
                 labels=labels,
                 services=services,
                 signals=operator.signals,
+                databases=database_rules,
                 runbooks=operator.runbooks,
                 webhook_url=pulumi.Output.secret(webhook_url) if webhook_url else None,
                 scrape_interval_seconds=operator.scrape_interval_seconds,
@@ -222,6 +294,6 @@ match config.monitoring:
 
 declared.prove()
 
-pulumi.export("url", running["webapp"].url)
+pulumi.export("url", url)
 pulumi.export("images", images)
 pulumi.export("namespace", namespace)

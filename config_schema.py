@@ -71,6 +71,8 @@ def limits(root: Schema, node: Schema) -> str:  # noqa: C901, PLR0911 - one retu
             return f"an object whose {name} is one of {', '.join(kinds)}"
         case {"enum": values}:
             return f"one of {', '.join(values)}"
+        case {"const": value}:
+            return str(value)
         case {"type": "integer" | "number" as kind, "minimum": least, "maximum": most}:
             return f"a {'whole ' if kind == 'integer' else ''}number from {least} to {most}"
         case {"type": "boolean"}:
@@ -130,12 +132,12 @@ def rows(root: Schema, node: Schema, path: str = "", condition: str = "") -> Ite
         case {"discriminator": {"propertyName": name, "mapping": kinds}}:
             yield Row(f"{path}.{name}", None, f"one of {', '.join(kinds)}", node.get("description", ""))
             for kind, variant in kinds.items():
-                yield from rows(root, {"$ref": variant}, path, f"With {name} {kind}: ")
+                of_kind = rows(root, {"$ref": variant}, path, f"With {name} {kind}: ")
+                # Its name stands in the row above.
+                yield from (row for row in of_kind if row.path != f"{path}.{name}")
         case {"properties": properties}:
             for name, field in properties.items():
                 yield from rows(root, field, step(path, name), condition)
-        case {"const": _}:
-            return  # The name of a variant, which stands in the row of its discriminator.
         case _:
             default = json.dumps(node["default"]) if "default" in node else None
             yield Row(path, default, limits(root, node), condition + node.get("description", ""))

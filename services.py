@@ -14,6 +14,15 @@ def _exported(name: str) -> ExportedMetrics:
     return ExportedMetrics.read(Path(__file__).parent / "app" / name / "metrics.json")
 
 
+catalog = Service(
+    name="catalog",
+    exported=_exported("catalog"),
+    owns_database=True,
+    paths=["/api/products"],
+    needs_key=True,
+)
 webapp = Service(name="webapp", exported=_exported("webapp"), paths=["/"])
 
-SERVICES = check([webapp])
+webapp.calls(catalog, timeout=0.5, retries=2)
+
+SERVICES = check([catalog, webapp])

@@ -16,26 +16,44 @@ from typing import Annotated, Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 import config_schema
-from components import alertmanager, checks, prometheus, quota, web_service
+from components import alertmanager, checks, engines, migration, prometheus, quota, web_service
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
+from components.service import database_of
 from config_schema import Problem
 from image_lock import LOCK, Pins, read_lock
 from keys.base import DnsLabel, ImageReference, Keys, Quantity, SecretName, limits
+from keys.database import Database, Managed
+from keys.gateway import Gateway
 from keys.monitoring import WEBHOOK, PrometheusOperator, PrometheusServer, Tracing
-from keys.service import WebService, keys_of
+from keys.service import Owner, WebService, keys_of
 from services import SERVICES
 
 PASSWORD = "registryPassword"  # noqa: S105 - the key, not a password
 
 _FIELDS = {service.name: service.name.replace("-", "_") for service in SERVICES}
-"""Fields of the settings by the services' names; keys are those in camel case, and with `Secrets` after it."""
+"""Fields of the settings by the services' names; their keys are these in camel case, others have something after it."""
 
-SECRETS = (PASSWORD, WEBHOOK, *(to_camel(f"{field}_secrets") for field in _FIELDS.values()))
+SERVICE_KEYS = tuple(to_camel(field) for field in _FIELDS.values())
+
+SECRETS = (
+    PASSWORD,
+    WEBHOOK,
+    *(to_camel(f"{field}_secrets") for field in _FIELDS.values()),
+    *(to_camel(f"{_FIELDS[service.name]}_database_password") for service in SERVICES if service.owns_database),
+)
 """The keys that may hold secrets, and must not hold anything else."""
 
 
@@ -160,6 +178,7 @@ class Settings(Keys):
         default=False, description="Take images by tags without a digest; for stacks that nothing depends on."
     )
     build: Build
+    gateway: Gateway | None = None
     alert_webhook_url: Annotated[
         SecretStr,
         Field(default="", description="Where alerts are sent, by POST; default: nowhere; a secret."),
@@ -191,9 +210,21 @@ class Settings(Keys):
             web_service.demand(name, keys.most_replicas, keys.resources.of_pod())
             for name, keys in self.services.items()
         ]
+        for name, keys in self.services.items():
+            if isinstance(keys, Owner):
+                engine = keys.database.engine("")
+                found += [*engines.demands(database_of(name), engine), migration.demand(name, keys.resources.of_pod())]
         if isinstance(self.monitoring, PrometheusServer):
             found += [prometheus.demand("prometheus"), alertmanager.demand("alertmanager")]
         return found
+
+    def database(self, service: str) -> tuple[Database, str]:
+        """Return what the database of a service runs on, and the password for one that somebody manages."""
+        keys = self.services[service]
+        if not isinstance(keys, Owner):
+            raise TypeError(f"{service} owns no database")
+        password: SecretStr = getattr(self, f"{_FIELDS[service]}_database_password")
+        return keys.database, password.get_secret_value()
 
     def contradictions(self) -> Iterator[Problem]:
         """Yield what is right by itself and does not go together."""
@@ -201,6 +232,24 @@ class Settings(Keys):
             self.quota.of_namespace().check(self.demands)
         except ValueError as error:
             yield Problem("quota", str(error))
+        guarded = [service.name for service in SERVICES if service.needs_key]
+        if self.gateway and guarded and not self.gateway.extensions:
+            yield Problem(
+                "gateway.extensions",
+                f"must be traefik, as the gateway is to ask for an API key before {', '.join(guarded)}, found none; "
+                "set it where the class is Traefik's, or take `needs_key` out of services.py and let the class do it",
+            )
+        for name in (service.name for service in SERVICES if service.owns_database):
+            keys, password = self.database(name)
+            key = to_camel(f"{_FIELDS[name]}_database_password")
+            if isinstance(keys, Managed) and not password:
+                yield Problem(key, f"must be set, because {to_camel(_FIELDS[name])}.database is of kind managed")
+            if not isinstance(keys, Managed) and password:
+                yield Problem(
+                    key,
+                    f"must not be set, because {to_camel(_FIELDS[name])}.database is of kind {keys.kind}, which makes "
+                    "its own",
+                )
 
     @field_validator("registry_password")
     @classmethod
@@ -223,6 +272,11 @@ def _model() -> type[Settings]:
             dict[SecretName, Annotated[SecretStr, limits("a secret string")]],
             Field(default={}, description="What the pods find as files in /run/secrets/app, by name; all secrets."),
         )
+        if service.owns_database:
+            fields[f"{field}_database_password"] = (
+                Annotated[SecretStr, limits("a secret string")],
+                Field(default="", description="Password for a database of kind `managed`; a secret."),
+            )
     return create_model("Settings", __base__=Settings, **fields)
 
 
@@ -254,6 +308,9 @@ def parse(raw: Mapping[str, str], *, secrets: Collection[str], prefix: str = "")
     settings = None
     problems = list(_misplaced_secrets(raw, secrets))
     values = {key: _decoded(key, text) for key, text in raw.items()}
+    # Pulumi.yaml has an object here, as for each key; an empty one is none.
+    if values.get("gateway") == {}:
+        del values["gateway"]
     try:
         # From JSON rather than from Python values, as only then may an array become a tuple although types are strict.
         settings = _MODEL.model_validate_json(json.dumps(values), context=_pins(values))

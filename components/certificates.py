@@ -94,6 +94,12 @@ def days_left(certificate: str, now: dt.datetime) -> int:
     return (x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc - now).days
 
 
+def names_of(certificate: str) -> list[str]:
+    """Return the names that a certificate, as PEM, is for."""
+    extensions = x509.load_pem_x509_certificate(certificate.encode()).extensions
+    return [str(name.value) for name in extensions.get_extension_for_class(x509.SubjectAlternativeName).value]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuthorityArgs:
     """Whose authority it is."""
@@ -149,6 +155,9 @@ class Certificate(pulumi.ComponentResource):
     key: pulumi.Output[str]
     """As PEM; a secret."""
 
+    issuer: pulumi.Output[str]
+    """Certificate of the authority, which a client has to trust, as PEM; no secret."""
+
     def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make it, or take it from the state."""
         super().__init__("cloudnative:index:Certificate", _common_name(checks.component_name(name)), None, opts)
@@ -158,6 +167,7 @@ class Certificate(pulumi.ComponentResource):
         about = args.authority.certificate.apply(lambda issuer: _digest(issuer, *names))
         pair, self.certificate = _kept(f"{name}-certificate", made, about, self)
         self.key = pair["key"]
+        self.issuer = args.authority.certificate
         self.register_outputs({"certificate": self.certificate})
 
 

@@ -168,11 +168,11 @@ def number(value: float, least: float, most: float) -> float:
 
 
 def environment(variables: Mapping[str, str], reserved: Collection[str]) -> None:
-    """Refuse names that no environment can hold, or that are `reserved` because the component sets them itself."""
+    """Refuse names that no environment can hold, or that are `reserved` as component or image sets them."""
     for name in variables:
         env_name(name)
         if name in reserved:
-            raise ValueError(f"must not set {name}: the component sets it itself")
+            raise ValueError(f"must not set {name}: the component or the image sets it itself")
 
 
 def _matching(pattern: re.Pattern[str], value: str, rule: str) -> str:

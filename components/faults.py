@@ -1,6 +1,6 @@
 """Faults that a service is asked to make, to see that its alerts are raised; for environments that nobody depends on.
 
-The app makes them, told by variables that `app/webapp` reads. That no production gets any is the policy pack's to say.
+The app makes them, told by variables that its chassis reads. That no production gets any is the policy pack's to say.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from components.objective import Objective
 from components.panels import Panel, Section
 from components.rules import Group, Recording, metrics_of
 from components.scrape_config import ScrapeTarget
-from components.signals import Signal
+from components.signals import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,11 @@ class MonitoredService:
         """Refuse an objective that the service's metrics cannot tell."""
         self.objective.check(self.exported)
 
-    def groups(self, available: Collection[Signal], divisor: int) -> list[Group]:
+    def groups(self, available: Collection[Source], divisor: int) -> list[Group]:
         """Return the rules whose metrics have a source.
 
         Args:
-            available: The signals of the cluster that are scraped.
+            available: The sources beside services that are scraped.
             divisor: See `Objective.groups`.
 
         Raises:
@@ -56,7 +56,7 @@ class MonitoredService:
             for group in groups
         ]
 
-    def sections(self, available: Collection[Signal], divisor: int) -> list[Section]:
+    def sections(self, available: Collection[Source], divisor: int) -> list[Section]:
         """Return the panels whose metrics have a source; arguments and errors are those of `groups`."""
         recorded = _recorded(self.objective.groups(self.target, divisor))
 
@@ -73,7 +73,7 @@ class MonitoredService:
         ]
 
     def _has_source(
-        self, what: str, exprs: Iterable[str], recorded: Collection[str], available: Collection[Signal]
+        self, what: str, exprs: Iterable[str], recorded: Collection[str], available: Collection[Source]
     ) -> bool:
         metrics = frozenset().union(*(metrics_of(expr) for expr in exprs))
         known = self.exported.names.union(recorded, signals.SCRAPE, *signals.METRICS.values())
@@ -89,10 +89,29 @@ def _recorded(groups: Iterable[Group]) -> frozenset[str]:
     return frozenset(rule.name for group in groups for rule in group.rules if isinstance(rule, Recording))
 
 
-def rules(services: Sequence[MonitoredService], available: Collection[Signal], divisor: int) -> list[Group]:
-    """Return the rules of all services of one namespace, and those of the namespace; errors are those of `groups`."""
+def rules(
+    services: Sequence[MonitoredService],
+    available: Collection[Source],
+    divisor: int,
+    databases: Sequence[Group] = (),
+) -> list[Group]:
+    """Return the rules of all services of one namespace, of their databases, of the namespace, and of its gateway.
+
+    Errors are those of `groups`.
+    """
     (namespace,) = {service.target.namespace for service in services}
     found = [group for service in services for group in service.groups(available, divisor)]
-    shared = alerts.of_namespace(namespace)
-    lacking = [name for rule in shared.rules for name in signals.missing(metrics_of(rule.expr), available)]
-    return found if lacking else [*found, shared]
+    shared = [*databases, alerts.of_namespace(namespace), alerts.of_gateway(namespace)]
+    return [*found, *(group for group in shared if _have_sources([rule.expr for rule in group.rules], available))]
+
+
+def shared_sections(services: Sequence[MonitoredService], available: Collection[Source]) -> dict[str, list[Section]]:
+    """Return the panels of what all services of one namespace share, by whose they are, where they have a source."""
+    (namespace,) = {service.target.namespace for service in services}
+    section = panels.of_gateway(namespace)
+    exprs = [query.expr for panel in section.panels for query in panel.queries]
+    return {"gateway": [section]} if _have_sources(exprs, available) else {}
+
+
+def _have_sources(exprs: Iterable[str], available: Collection[Source]) -> bool:
+    return not any(signals.missing(metrics_of(expr), available) for expr in exprs)

@@ -20,7 +20,7 @@ from components.labels import Labels
 from components.monitored_service import MonitoredService, rules
 from components.objective import check_divisor
 from components.ownership import owned
-from components.rules import rule_file
+from components.rules import Group, rule_file
 from components.scrape_config import service_monitor_spec
 from components.signals import Signal
 
@@ -32,6 +32,9 @@ class MonitoringArgs:
     namespace: pulumi.Input[str]
     labels: Labels
     services: Sequence[MonitoredService]
+    databases: Sequence[Group] = ()
+    """Alerts about the services' databases, see `Database.rules`."""
+
     signals: Sequence[Signal]
     """What the cluster's Prometheus scrapes beside services."""
 
@@ -92,7 +95,7 @@ class Monitoring(pulumi.ComponentResource):
                 data={f"{target.name}.json": grafana_json(target.name, args.labels.environment, sections)},
                 opts=child,
             )
-        groups = rules(args.services, args.signals, args.window_divisor)
+        groups = rules(args.services, args.signals, args.window_divisor, args.databases)
         alert_labels = {"owner": args.labels.owner, "environment": args.labels.environment}
         declare("rules", "v1", "PrometheusRule", name, rule_file(groups, labels=alert_labels, runbooks=args.runbooks))
         secret = None

@@ -22,6 +22,9 @@ from components import checks
 ANYWHERE = ("0.0.0.0/0",)
 """Every IPv4 address, pods' included."""
 
+API_SERVER_PORTS = (443, 6443)
+"""Of the Service `kubernetes` and, as kubeadm has it, of what is behind it: policies may be held against either."""
+
 NAMESPACE = "kubernetes.io/metadata.name"
 """Label that the API server itself puts on every namespace; its value is the namespace's name."""
 

@@ -111,6 +111,52 @@ def _requests(target: ScrapeTarget, objective: Objective) -> list[Panel]:
     ]
 
 
+def of_gateway(namespace: str) -> Section:
+    """Return what there is to look at of the way into a namespace's services, by the routes of its gateway."""
+    of_routes = f'namespace="{namespace}"'
+
+    def requests(by: str, more: str = "") -> str:
+        return f"sum by ({by}) (rate(traefik_router_requests_total{{{of_routes}{more}}}[1m]))"
+
+    def refused(code: str) -> str:
+        return requests("route", f',code="{code}"')
+
+    def within(quantile: str) -> str:
+        buckets = f"rate(traefik_router_request_duration_seconds_bucket{{{of_routes}}}[1m])"
+        return f"histogram_quantile({quantile}, sum by (route, le) ({buckets}))"
+
+    return Section(
+        title="Gateway",
+        panels=[
+            Panel(
+                title="Requests through the gateway",
+                unit="requests/s",
+                queries=[Query(expr=requests("route, code"), legend="{{route}} {{code}}")],
+                description="Requests a second by route and status, over the last minute; refused ones too.",
+            ),
+            Panel(
+                title="Durations at the gateway",
+                unit="s",
+                queries=[
+                    Query(expr=within(quantile), legend=f"{{{{route}}}} {float(quantile):.0%}")
+                    for quantile in ("0.5", "0.99")
+                ],
+                description="Time within which so many requests were answered, services' included; an estimate.",
+            ),
+            Panel(
+                title="Refused by the gateway",
+                unit="requests/s",
+                queries=[
+                    # Also a line of nothing, where nothing was refused.
+                    Query(expr=f"{refused(code)} or 0 * {requests('route')}", legend=f"{{{{route}}}} {why}")
+                    for code, why in (("401", "no API key"), ("413", "too large"), ("429", "too many"))
+                ],
+                description="Requests a second that were answered with 401, 413 or 429, over the last minute.",
+            ),
+        ],
+    )
+
+
 def _saturation(target: ScrapeTarget) -> list[Panel]:
     of_container = f'namespace="{target.namespace}",container="{target.name}"'
     of_deployment = f'namespace="{target.namespace}",deployment="{target.name}"'

@@ -25,13 +25,13 @@ from components import checks, console, network
 from components.alertmanager import Alertmanager
 from components.exposure import ServiceType
 from components.labels import Labels
-from components.monitored_service import MonitoredService, rules
+from components.monitored_service import MonitoredService, rules, shared_sections
 from components.network import Flow, Peer
 from components.objective import check_divisor
 from components.ownership import owned
 from components.quota import Demand
 from components.resources import Resources
-from components.rules import rule_file
+from components.rules import Group, rule_file
 from components.scrape_config import CONFIG_FILE, scrape_config
 from components.server import ServerArgs, server
 from components.signals import Sources
@@ -59,9 +59,6 @@ DATA = "/prometheus"
 KUBELET_PORT = 10250
 """Of every kubelet, unless its configuration says otherwise."""
 
-API_SERVER_PORTS = (443, 6443)
-"""Of the Service `kubernetes` and, as kubeadm has it, of what is behind it: policies may be held against either."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
@@ -73,6 +70,9 @@ class PrometheusArgs:
     """Image with a digest or a tag other than `latest`, whose entry point is Prometheus."""
 
     services: Sequence[MonitoredService]
+    databases: Sequence[Group] = ()
+    """Alerts about the services' databases, see `Database.rules`."""
+
     sources: Sources
     """Where the cluster's own signals are."""
 
@@ -182,7 +182,7 @@ class Prometheus(pulumi.ComponentResource):
 def _files(args: PrometheusArgs) -> dict[str, str]:
     """Return the files of the configuration by their paths."""
     available, divisor = args.sources.available, args.window_divisor
-    groups = rules(args.services, available, divisor)
+    groups = rules(args.services, available, divisor, args.databases)
     alerts = rule_file(
         groups, labels={"owner": args.labels.owner, "environment": args.labels.environment}, runbooks=args.runbooks
     )
@@ -197,7 +197,10 @@ def _files(args: PrometheusArgs) -> dict[str, str]:
         "rules.yml": to_yaml(alerts),
         f"consoles/{console.PAGE}": console.page(
             f"Services of {args.labels.instance}",
-            {service.target.name: service.sections(available, divisor) for service in args.services},
+            {
+                **{service.target.name: service.sections(available, divisor) for service in args.services},
+                **shared_sections(args.services, available),
+            },
         ),
     }
 
@@ -237,7 +240,7 @@ def _egress(args: PrometheusArgs) -> list[Flow]:
     """Return whom the server talks to: what it scrapes, the API server, and Alertmanager."""
     return [
         *(Flow(peer=Peer(pods=one.target.pods), ports=[one.target.port]) for one in args.services),
-        Flow(peer=Peer(addresses=args.api_server), ports=API_SERVER_PORTS),
+        Flow(peer=Peer(addresses=args.api_server), ports=network.API_SERVER_PORTS),
         Flow(peer=Peer(pods=args.alertmanager.pods), ports=["http"]),
         *_flows_to(args.sources),
     ]
@@ -250,6 +253,9 @@ def _flows_to(sources: Sources) -> Iterator[Flow]:
         yield Flow(peer=peer, ports=[where.port])
     if sources.kubelets:
         yield Flow(peer=Peer(addresses=sources.kubelets), ports=[KUBELET_PORT])
+    if sources.gateway:
+        peer = Peer(namespace=sources.gateway.namespace, pods=sources.gateway.pods)
+        yield Flow(peer=peer, ports=[sources.gateway.port])
 
 
 def _rights() -> list[PolicyRuleArgs]:

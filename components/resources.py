@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
@@ -28,9 +29,10 @@ class Resources:
 
     def requirements(self) -> ResourceRequirementsArgs:
         """Return them in the form that a container's spec takes."""
-        return ResourceRequirementsArgs(requests=self._all("request"), limits=self._all("limit"))
+        return ResourceRequirementsArgs(requests=self.quantities("request"), limits=self.quantities("limit"))
 
-    def _all(self, kind: str) -> dict[str, str]:
+    def quantities(self, kind: Literal["request", "limit"]) -> dict[str, str]:
+        """Return all requests, or all limits, by what Kubernetes calls them."""
         return {
             "cpu": getattr(self, f"cpu_{kind}"),
             "memory": getattr(self, f"memory_{kind}"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import checks
-from components.signals import Sources
+from components.signals import Sources, Traefik
 from components.yaml_text import to_yaml
 
 CONFIG_FILE = "prometheus.yml"
@@ -154,3 +154,25 @@ def _signal_jobs(sources: Sources, namespace: str) -> Iterator[dict[str, Any]]:
             "tls_config": {"ca_file": f"{_ACCOUNT}/ca.crt"},
             **kept,
         }
+    if sources.gateway:
+        yield _gateway_job(sources.gateway, namespace)
+
+
+def _gateway_job(where: Traefik, namespace: str) -> dict[str, Any]:
+    """Return the job of the gateway, whose series get labels `namespace` and `route` in place of Traefik's own.
+
+    Traefik calls the router of an HTTPRoute `httproute-NAMESPACE-ROUTE-gw-NAMESPACE-GATEWAY-ep-` and so on. Both
+    namespaces and the gateway's name have to fit, so that a namespace that merely begins alike does not.
+    """
+    router = f"httproute-{namespace}-(.+)-gw-{namespace}-{where.gateway}-ep-.+@kubernetesgateway"
+    host = f"{where.service}.{where.namespace}.svc:{where.port}"
+    return {
+        "job_name": "gateway",
+        "static_configs": [{"targets": [host]}],
+        "metric_relabel_configs": [
+            {"action": "keep", "source_labels": ["router"], "regex": router},
+            {"source_labels": ["router"], "regex": router, "target_label": "route"},
+            {"replacement": namespace, "target_label": "namespace"},
+            {"action": "labeldrop", "regex": "router|service"},
+        ],
+    }

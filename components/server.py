@@ -12,7 +12,7 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
-    ConfigMapVolumeSourceArgs,
+    ConfigMapProjectionArgs,
     ContainerArgs,
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
@@ -20,6 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
+    ProjectedVolumeSourceArgs,
     SecretVolumeSourceArgs,
     Service,
     ServiceAccount,
@@ -27,6 +28,7 @@ from pulumi_kubernetes.core.v1 import (
     ServiceSpecArgs,
     VolumeArgs,
     VolumeMountArgs,
+    VolumeProjectionArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
@@ -44,6 +46,9 @@ USER = 65534
 
 TIMEOUT_SECONDS = 120
 """How long the server may take to become ready before the update counts as failed."""
+
+LARGEST = 2**20
+"""Bytes that a ConfigMap may hold: https://kubernetes.io/docs/concepts/configuration/configmap/."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,15 @@ class ServerArgs:
     egress: Sequence[Flow] = ()
     pull_secrets: Sequence[pulumi.Input[str]]
 
+    def __post_init__(self) -> None:
+        """Refuse a file that no ConfigMap could hold."""
+        for path, text in self.files.items():
+            if _size(text) > LARGEST:
+                raise ValueError(
+                    f"files must each have at most {LARGEST} bytes, found {_size(text)} in {path}; "
+                    "it grows with the services: spread them over more stacks"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
@@ -111,14 +125,19 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
         image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in args.pull_secrets] or None,
         opts=child,
     )
-    files = {PurePath(path).name: text for path, text in args.files.items()}
-    config = ConfigMap(
-        f"{name}-config",
-        metadata=owned(name=named_after(f"{name}-config", files), namespace=args.namespace, labels=labels),
-        data=files,
-        opts=child,
-    )
-    pod = _pod(name, args, account.metadata.name, config.metadata.name)
+    sources = []
+    for index, files in enumerate(shared_out(args.files)):
+        data = {PurePath(path).name: text for path, text in files.items()}
+        called = f"{name}-config" if index == 0 else f"{name}-config-{index + 1}"
+        config = ConfigMap(
+            called,
+            metadata=owned(name=named_after(called, data), namespace=args.namespace, labels=labels),
+            data=data,
+            opts=child,
+        )
+        items = [KeyToPathArgs(key=PurePath(path).name, path=path) for path in files]
+        sources.append(VolumeProjectionArgs(config_map=ConfigMapProjectionArgs(name=config.metadata.name, items=items)))
+    pod = _pod(name, args, account.metadata.name, sources)
     Deployment(
         f"{name}-deployment",
         metadata=metadata,
@@ -155,12 +174,27 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
     return Server(account=account, url=url(service, args.service_type, args.port))
 
 
-def _pod(name: str, args: ServerArgs, account: pulumi.Input[str], config: pulumi.Input[str]) -> PodSpecArgs:
+def shared_out(files: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the files, none of them too large by itself, in parts that a ConfigMap may hold each."""
+    parts: list[dict[str, str]] = [{}]
+    for path, text in files.items():
+        if sum(map(_size, parts[-1].values())) + _size(text) > LARGEST:
+            parts.append({})
+        parts[-1][path] = text
+    return parts
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
+
+
+def _pod(
+    name: str, args: ServerArgs, account: pulumi.Input[str], config: Sequence[VolumeProjectionArgs]
+) -> PodSpecArgs:
     """Return the pod: one hardened container, its configuration, its secrets, and a place for its data."""
     ports = {"http": args.port}
-    paths = [KeyToPathArgs(key=PurePath(path).name, path=path) for path in args.files]
     volumes = [
-        VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=config, items=paths)),
+        VolumeArgs(name="config", projected=ProjectedVolumeSourceArgs(sources=config)),
         VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit=args.data_limit)),
     ]
     mounts = [

@@ -94,6 +94,11 @@ class Service:
         self.edges.append(Edge(caller=self.name, callee=callee.name, timeout=timeout, retries=retries))
 
 
+def database_of(owner: str) -> str:
+    """Return what the database of the service `owner` is called."""
+    return f"{owner}-database"
+
+
 def callers(services: Sequence[Service], callee: str) -> list[str]:
     """Return the names of those of `services` that call `callee`."""
     return [service.name for service in services if any(edge.callee == callee for edge in service.edges)]

@@ -1,6 +1,6 @@
 """Where services send the spans of their requests, by OTLP over HTTP.
 
-The app sends them, told by a variable that OpenTelemetry defines and `app/webapp` reads. The collector is not this
+The app sends them, told by a variable that OpenTelemetry defines and its chassis reads. The collector is not this
 program's: here is only how to reach it.
 """
 

@@ -1,11 +1,13 @@
 """A service that answers HTTP: pods from one image, an address to reach them at, and a port with their metrics.
 
-The contract with what runs in the image, which `app/webapp` keeps: it reads PORT, METRICS_PORT, ENVIRONMENT, LOG_LEVEL,
-POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS; it serves /healthz and /readyz on PORT and /metrics on
-METRICS_PORT; on SIGTERM it fails /readyz, serves on for DRAIN_SECONDS, then finishes what is in flight; it writes to
-nothing but /tmp; it finds its secrets as files in /run/secrets/app. Where it is to make faults, it also
-reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS; where it is to export spans, OTEL_EXPORTER_OTLP_ENDPOINT; for each
-service that it calls, such as `catalog`, CATALOG_URL, CATALOG_TIMEOUT_SECONDS and CATALOG_RETRIES.
+The contract with what runs in the image, which `app/chassis` keeps for all services built on it: it reads PORT,
+METRICS_PORT, ENVIRONMENT, LOG_LEVEL, POD_NAME, DRAIN_SECONDS and GRACEFUL_TIMEOUT_SECONDS (SERVICE is the image's own);
+it serves /healthz and /readyz on PORT and /metrics on METRICS_PORT; on SIGTERM it fails /readyz, serves on for
+DRAIN_SECONDS, then finishes what is in flight; it writes to nothing but /tmp; it finds its secrets as files in
+/run/secrets/app. Where it is to make faults, it also reads FAULT_ERROR_PERCENT and FAULT_DELAY_SECONDS; where it is to
+export spans, OTEL_EXPORTER_OTLP_ENDPOINT; for each service that it calls, such as `catalog`, CATALOG_URL,
+CATALOG_TIMEOUT_SECONDS and CATALOG_RETRIES. The owner of a database finds in a folder of files how to connect to it,
+see `connection`.
 
 Nobody is talked to but the cluster's DNS and those whom the arguments name, and nobody else may talk to it. It does not
 scrape.
@@ -54,6 +56,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import availability, checks, faults, network, probes, security, tracing
 from components.availability import Autoscaling, Shutdown
+from components.connection import Connection
 from components.content import named_after
 from components.exported_metrics import ExportedMetrics
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
@@ -87,9 +90,10 @@ RESERVED = frozenset(
         tracing.ENDPOINT,
         "POD_NAME",
         "PORT",
+        "SERVICE",
     }
 )
-"""Variables that the component sets, some where it is told to, and `config` therefore must not."""
+"""Variables that the component sets, some where it is told to, or the image, and `config` therefore must not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +132,12 @@ class WebServiceArgs:
 
     called_by: Sequence[str] = ()
     """Names of the services that call it. Default: none."""
+
+    gateway: Peer | None = None
+    """The gateway's pods, where it leads to the service. Default: it does not."""
+
+    database: Connection | None = None
+    """Default: the service has none."""
 
     scraped_by: Peer
     """Who reads the metrics."""
@@ -288,6 +298,8 @@ def _ingress(args: WebServiceArgs) -> Iterator[Flow]:
     """Yield who may talk to the pods."""
     if args.reachable_from:
         yield Flow(peer=Peer(addresses=args.reachable_from), ports=["http"])
+    if args.gateway:
+        yield Flow(peer=args.gateway, ports=["http"])
     for caller in args.called_by:
         yield Flow(peer=Peer(pods=args.labels.selector(caller)), ports=["http"])
     yield Flow(peer=args.scraped_by, ports=["metrics"])
@@ -297,6 +309,8 @@ def _egress(args: WebServiceArgs) -> Iterator[Flow]:
     """Yield whom the pods may talk to, beside the cluster's DNS."""
     for edge in args.calls:
         yield Flow(peer=Peer(pods=args.labels.selector(edge.callee)), ports=["http"])
+    if args.database:
+        yield args.database.flow()
     if args.tracing:
         yield args.tracing.flow()
 
@@ -399,6 +413,9 @@ def _pod(  # noqa: PLR0913, PLR0917 - what the component made before
         readable = SecretVolumeSourceArgs(secret_name=secrets, default_mode=0o440)
         volumes.append(VolumeArgs(name="secrets", secret=readable))
         mounts.append(VolumeMountArgs(name="secrets", mount_path=SECRETS, read_only=True))
+    if args.database:
+        volumes.append(args.database.volume())
+        mounts.append(args.database.mount())
     return PodSpecArgs(
         service_account_name=account,
         automount_service_account_token=False,

@@ -5,8 +5,10 @@ exits with 1 if FILE holds another one.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import config_schema
@@ -24,6 +26,17 @@ def table(rows: Iterable[Row]) -> str:
         cells = (f"`{row.path}`", _default(row.default), row.limits, row.description)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
+
+
+def without_repetition(rows: Iterable[Row], services: Iterable[str]) -> list[Row]:
+    """Return the rows with `<service>` in place of each service's key, and once what then is the same."""
+    pattern = re.compile(rf"({'|'.join(map(re.escape, services))})(?=\.|Secrets$|DatabasePassword$)")
+
+    def shared(row: Row) -> Row:
+        found = pattern.match(row.path)
+        return replace(row, path=f"<service>{row.path[found.end() :]}") if found else row
+
+    return list(dict.fromkeys(map(shared, rows)))
 
 
 def replaced(text: str, reference: str) -> str:
@@ -48,7 +61,7 @@ def main() -> None:
     schema = settings.schema()
     old = arguments.file.read_text(encoding="utf-8")
     try:
-        new = replaced(old, table(config_schema.rows(schema, schema)))
+        new = replaced(old, table(without_repetition(config_schema.rows(schema, schema), settings.SERVICE_KEYS)))
     except ValueError as error:
         sys.exit(f"{arguments.file}: {error}")
     if not arguments.check:

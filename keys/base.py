@@ -24,6 +24,7 @@ def _quantity(value: str) -> str:
 
 
 DnsLabel = Annotated[str, AfterValidator(checks.dns_label), limits(checks.DNS_LABEL)]
+DnsName = Annotated[str, AfterValidator(checks.dns_name), limits(checks.DNS_NAME)]
 EnvName = Annotated[str, AfterValidator(checks.env_name), limits(checks.ENV_NAME)]
 ImageReference = Annotated[str, AfterValidator(_pinned), limits(checks.IMAGE)]
 PinnedImage = Annotated[str, AfterValidator(checks.pinned_image), limits(checks.PINNED)]

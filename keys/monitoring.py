@@ -80,12 +80,13 @@ class PrometheusServer(_Monitoring):
         default=network.ANYWHERE, description=f"Networks that `{WEBHOOK}` is at, which Alertmanager may reach."
     )
 
-    def sources(self) -> signals.Sources:
-        """Return where the cluster's own signals are, as components take it."""
+    def sources(self, gateway: signals.Traefik | None) -> signals.Sources:
+        """Return where the cluster's own signals are, and the gateway's, as components take it."""
         where = self.kube_state_metrics
         return signals.Sources(
             kube_state_metrics=signals.KubeStateMetrics(**where.model_dump()) if where else None,
             kubelets=self.kubelets or (),
+            gateway=gateway,
         )
 
 

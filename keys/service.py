@@ -12,6 +12,7 @@ from components.exported_metrics import ExportedMetrics
 from components.exposure import ServiceType
 from components.service import Service
 from keys.base import EnvName, Keys, Networks, Percent, PinnedImage, Port, Quantity, UnprivilegedPort, limits
+from keys.database import Database
 
 _RELEASE = "1 to 128 letters, digits, dots, hyphens, underscores or plus signs"
 
@@ -157,14 +158,19 @@ class WebService(Keys):
         return value
 
 
+class Owner(WebService):
+    """A service that owns a database."""
+
+    database: Database = Field(discriminator="kind", description="What the service's database runs on.")
+
+
 def keys_of(service: Service) -> type[WebService]:
     """Return the keys of one service of the map."""
     of_calls = {name for edge in service.edges for name in edge.variables(80)}
     objective_keys = type("Objective", (Objective,), {"exported": service.exported, "__module__": __name__})
+    base = Owner if service.owns_database else WebService
     return create_model(
-        "WebService",
-        __base__=type(
-            "WebService", (WebService,), {"reserved": web_service.RESERVED | of_calls, "__module__": __name__}
-        ),
+        base.__name__,
+        __base__=type(base.__name__, (base,), {"reserved": web_service.RESERVED | of_calls, "__module__": __name__}),
         objective=(objective_keys, objective_keys()),
     )

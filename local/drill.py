@@ -24,7 +24,7 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
-from local import node, preflight, pulumi_home, toolchain
+from local import node, preflight, pulumi_home, toolchain, web
 from local.errors import PlatformError
 from local.network import NETWORK
 from local.paths import CHECKOUT
@@ -91,12 +91,17 @@ def webhook() -> Iterator[Webhook]:
 
 
 @contextmanager
-def requests(url: str) -> Iterator[None]:
-    """Ask for `url`, over and over, while the block runs; what is answered does not matter."""
+def requests(url: str, ca: str | None = None) -> Iterator[None]:
+    """Ask for `url`, over and over, while the block runs; what is answered does not matter.
+
+    Args:
+        url: What is asked for.
+        ca: The authority that https is trusted by, as PEM; None where there is no https.
+    """
     over = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(timeout=5, trust_env=False) as client:
+        with web.client(ca) as client:
             while not over.wait(PAUSE_SECONDS):
                 try:
                     client.get(url)
@@ -165,7 +170,7 @@ def drill(deploy: Deploy) -> list[Timed]:
             outputs = clock.timed("Short windows and the drill's webhook are deployed", lambda: deploy(short))
             prometheus, alertmanager = outputs["prometheus_url"], outputs["alertmanager_url"]
             alerts, notices = f"{prometheus}/api/v1/alerts", f"{alertmanager}/api/v2/alerts"
-            with requests(outputs["url"]):
+            with requests(outputs["url"], outputs.get("ca_certificate")):
                 clock.until("Requests are counted, and none fails", lambda: _none_fails(prometheus), prometheus)
                 clock.timed(f"Faults are deployed: {ERROR_PERCENT} % of requests fail", lambda: deploy(faults))
                 clock.until("The page fires in Prometheus", lambda: _fires(alerts), alerts)

@@ -73,6 +73,11 @@ ACCEPTED = (
         reason="Likewise: the old server ends before the new one begins.",
     ),
     Accepted(
+        check="statefulset-has-servicename",
+        objects="StatefulSet *-database",
+        reason="Its one pod is reached by a Service with an address of its own, which stays when the pod is another.",
+    ),
+    Accepted(
         check="deployment-replicas",
         objects="Deployment alertmanager",
         reason="Two that do not know each other would tell everything twice.",

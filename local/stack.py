@@ -22,7 +22,7 @@ import yaml
 from pydantic.alias_generators import to_camel
 from rich.markup import escape
 
-from local import manifests, node, preflight, pulumi_home, toolchain
+from local import manifests, node, preflight, pulumi_home, toolchain, web
 from local.cluster import monitoring
 from local.errors import PlatformError
 from local.paths import BACKEND, CHECKOUT
@@ -125,9 +125,10 @@ def prove(outputs: Mapping[str, Any], operators: str | None = None) -> str:
     url, prometheus = outputs["url"], operators or outputs["prometheus_url"]
     monitors = outputs["namespace"] if operators else None
     targets = (0, 0)
+    ca: str | None = outputs.get("ca_certificate")
 
     def served() -> bool:
-        answer = _get(url)
+        answer = _get(url, ca)
         return answer is not None and answer.status_code == httpx.codes.OK
 
     def scraped() -> bool:
@@ -142,9 +143,10 @@ def prove(outputs: Mapping[str, Any], operators: str | None = None) -> str:
     return f"200 from {url}, {targets[0]}/{targets[1]} targets up, as {prometheus} sees them"
 
 
-def _get(url: str) -> httpx.Response | None:
+def _get(url: str, ca: str | None = None) -> httpx.Response | None:
     try:
-        return httpx.get(url, timeout=2, trust_env=False)
+        with web.client(ca, timeout=2) as client:
+            return client.get(url)
     except httpx.TransportError:
         return None
 
@@ -276,7 +278,8 @@ def destroy(stack: Stack) -> None:
     if not stack.exists():
         console.print(f"There is no stack called {stack.name}.")
         return
-    stack.run("destroy", "--yes", "--skip-preview")
+    # With the preview, which refuses what is protected; without, everything else would be gone by then.
+    stack.run("destroy", "--yes")
     if stack.wants_operator():
         monitoring.remove_unused()
 

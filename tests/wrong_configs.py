@@ -49,7 +49,10 @@ def keys(valid: Values, location: tuple[str, ...] = (), parts: tuple[str, ...] =
     """Yield the configuration as a whole, and all keys that there can be beside what `valid` chooses."""
     path, schema = config_schema.locate(SCHEMA, location)
     if "discriminator" in schema:
-        variant = valid[parts[-1]][schema["discriminator"]["propertyName"]]
+        chosen: Any = valid
+        for part in parts:
+            chosen = chosen[part]
+        variant = chosen[schema["discriminator"]["propertyName"]]
         yield from keys(valid, (*location, variant), parts)
         return
     yield Key(parts, path, schema)
@@ -108,7 +111,7 @@ def out_of_range(draw: st.DrawFn, valid: Values, known: Sequence[Key]) -> Wrong:
     """A number too small or too large."""
     key = draw(st.sampled_from([key for key in known if "minimum" in key.schema]))
     least, most = key.schema["minimum"], key.schema["maximum"]
-    value = draw(st.integers(-(10**6), least - 1) | st.integers(most + 1, 10**6))
+    value = draw(st.integers(-(10**6), least - 1) | st.integers(most + 1, 10 * most))
     return Wrong("out of range", key.path, changed(valid, key.parts, value))
 
 
@@ -147,6 +150,10 @@ def contradiction(draw: st.DrawFn, valid: Values, _: Sequence[Key]) -> Wrong:
     """Values that are each right, and do not go together, or name what there is not."""
     small, large, word = draw(st.integers(2, 9)), draw(st.integers(10, 99)), draw(WORDS)
     port = draw(st.integers(1024, 65535))
+    gateway = {"className": word, "namespace": word, "host": f"{word}.example.com", "certificate": {"kind": "own"}}
+    managed = {"kind": "managed", "host": word, "dbname": word, "username": word, "networks": ["192.0.2.8/32"]}
+    postgres = {"kind": "postgres", "image": f"registry.example.com/{word}@sha256:{'0' * 64}"}
+    of_calls = ("CATALOG_URL", "CATALOG_TIMEOUT_SECONDS", "CATALOG_RETRIES")
     choices: list[tuple[str, dict[str, Any]]] = [
         ("webapp.metricsPort", {"webapp.port": port, "webapp.metricsPort": port}),
         *(
@@ -158,12 +165,32 @@ def contradiction(draw: st.DrawFn, valid: Values, _: Sequence[Key]) -> Wrong:
         ),
         ("webapp.autoscaling", {"webapp.replicas": large, "webapp.autoscaling": {"maxReplicas": small}}),
         ("quota", {"webapp.replicas": large, "quota.pods": small}),
-        ("webapp.config", {f"webapp.config.{draw(st.sampled_from(sorted(web_service.RESERVED)))}": word}),
+        ("catalog.config", {f"catalog.config.{draw(st.sampled_from(sorted(web_service.RESERVED)))}": word}),
+        ("webapp.config", {f"webapp.config.{draw(st.sampled_from([*of_calls, *sorted(web_service.RESERVED)]))}": word}),
+        ("gateway.extensions", {"gateway": gateway}),
+        ("gateway.rateLimit", {"gateway": {**gateway, "rateLimit": {"requestsPerSecond": small, "burst": large}}}),
+        ("gateway.maxBodyBytes", {"gateway": {**gateway, "maxBodyBytes": large}}),
+        ("gateway.sourceRanges", {"gateway": {**gateway, "sourceRanges": [f"192.0.2.{large}/32"]}}),
+        ("gateway.metrics", {"gateway": {**gateway, "metrics": {"port": port}}}),
+        ("gateway.timeoutSeconds", {"gateway": {**gateway, "extensions": "traefik", "timeoutSeconds": small}}),
+        (
+            "gateway.certificate",
+            {
+                "gateway.host": f"192.0.2.{large}",
+                "gateway.certificate": {"kind": "cert-manager", "issuer": word},
+            },
+        ),
+        ("catalogDatabasePassword", {"catalog.database": managed}),
+        ("catalogDatabasePassword", {"catalog.database": managed, "catalogDatabasePassword": word}),
+        ("catalogDatabasePassword", {"catalog.database": postgres, "catalogDatabasePassword": word}),
+        ("catalog.database.backupSchedule", {"catalog.database": {**postgres, "backupSchedule": f"0 {small} * * 1"}}),
+        ("catalog.database.networks", {"catalog.database": {**managed, "networks": [f"192.0.2.{large}/{small}"]}}),
         (f"webapp.config.{word}", {f"webapp.config.{word}": small}),
         (f'webapp.config["{word} {word}"]', {f"webapp.config.{word} {word}": word}),
         ("registryPassword", {"registry.username": word}),
         ("registryPassword", {"registry.username": word, "registryPassword": word}),
         ("webappSecrets", {f"webappSecrets.{word}": word}),
+        ("catalogSecrets", {f"catalogSecrets.{word}": word}),
         ("alertWebhookUrl", {"alertWebhookUrl": f"https://{word}.example.com"}),
         ("webapp.objective.latencySeconds", {"webapp.objective.latencySeconds": small + 0.125}),
         ("webapp.objective.latencyPercent", {"webapp.objective.latencyPercent": float(large - 10)}),

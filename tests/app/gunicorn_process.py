@@ -66,7 +66,7 @@ class GunicornProcess:
                 env={
                     "PATH": os.environ["PATH"],
                     "PYTHONPATH": f"{APPS / 'chassis'}:{APPS / service}:{TESTS}",
-                    "SERVICE": service,
+                    "SERVICE": service.replace("-", "_"),
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "PYTHONUNBUFFERED": "1",
                     "HOST": "127.0.0.1",

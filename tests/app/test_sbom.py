@@ -11,6 +11,8 @@ import sbom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from services import SERVICES
+
 SCRIPT = Path(sbom.__file__)
 FLASK = "Name: Flask_App\nVersion: 3.1.3+local\nLicense-Expression: BSD-3-Clause\n\nAbout Flask."
 DEBIAN = "Package: zlib1g\nVersion: 1:1.2.13\nArchitecture: amd64\nDescription: a library\n that compresses\n"
@@ -104,7 +106,7 @@ def test_a_licence_is_said_as_the_package_says_it(metadata: str, found: Any, tmp
     assert licences(tmp_path, metadata) == found
 
 
-@pytest.mark.parametrize("app", ["webapp", "catalog"])
+@pytest.mark.parametrize("app", [service.name for service in SERVICES])
 def test_the_installed_packages_of_an_app_are_all_found(app: str) -> None:
     lock = (SCRIPT.parent / app / "requirements.lock").read_text()
     pinned = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}

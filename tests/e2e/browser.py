@@ -3,15 +3,20 @@
 The browser that playwright would download comes from no package registry, so it is told to take Debian's.
 """
 
+import base64
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Page, sync_playwright
 
 from local import debian
+from local.network import NETWORK
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,14 @@ class Visit:
 
 
 @contextmanager
-def visit(url: str) -> Iterator[Visit]:
-    """Open `url` past any proxy, in a browser of its own, which is installed where it is missing."""
+def visit(url: str, certificate: str | None = None) -> Iterator[Visit]:
+    """Open `url` past any proxy, in a browser of its own, which is installed where it is missing.
+
+    Args:
+        url: The page. No DNS knows the names of stacks, so each is taken to the platform's gateway.
+        certificate: What the server has to show, as PEM, where nobody trusts its issuer; None where there is no https.
+    """
+    trusted = [f"--ignore-certificate-errors-spki-list={_key_of(certificate)}"] if certificate else []
     debian.ensure((debian.BROWSER,))
     with (
         sync_playwright() as playwright,
@@ -36,7 +47,7 @@ def visit(url: str) -> Iterator[Visit]:
             executable_path=shutil.which(debian.BROWSER),
             # The sandbox refuses to run as root, and the page is the stack's own.
             chromium_sandbox=False,
-            args=["--no-proxy-server"],
+            args=["--no-proxy-server", f"--host-resolver-rules=MAP *.test {NETWORK.gateway}", *trusted],
         ) as browser,
     ):
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
@@ -47,6 +58,14 @@ def visit(url: str) -> Iterator[Visit]:
         page.on("request", lambda request: visited.origins.add(_origin(request.url)))
         page.goto(url)
         yield visited
+
+
+def _key_of(certificate: str) -> str:
+    """Return the hash of a certificate's public key, as Chromium takes it."""
+    key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    return base64.b64encode(
+        hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    ).decode()
 
 
 def _origin(url: str) -> str:

@@ -1,4 +1,4 @@
-"""A constant load on a URL, by vegeta, for as long as a block runs; and how many of its requests were lost.
+"""A constant load on what a stack serves, by vegeta, while a block runs; and how many of its requests were lost.
 
 A request is lost unless it was answered with 200: refused, reset, timed out after 30 s, or answered with an error.
 """
@@ -6,12 +6,15 @@ A request is lost unless it was answered with 200: refused, reset, timed out aft
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from local.network import NETWORK
 from local.toolchain import Toolchain
+from tests.e2e.project import Project
 
 LONGEST = "300s"
 """After this long vegeta ends by itself, whatever became of the test."""
@@ -45,17 +48,30 @@ class Load:
 
 
 @contextmanager
-def under_load(tools: Toolchain, url: str, folder: Path, *, rate: int, keep_alive: bool) -> Iterator[Load]:
-    """Send `rate` requests a second to `url` while the block runs; each by a connection of its own, or kept alive."""
+def under_load(
+    tools: Toolchain,
+    project: Project,
+    path: str,
+    folder: Path,
+    *,
+    rate: int,
+    keep_alive: bool,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[Load]:
+    """Send `rate` requests a second to a path while the block runs; each by a connection of its own, or kept alive."""
+    url = f"{project.output('url')}{path}"
+    authority = folder / "ca.crt"
+    authority.write_text(project.output("ca_certificate"))
     results = folder / f"load-{'kept' if keep_alive else 'fresh'}.bin"
     command = [
         *(str(tools["vegeta"]), "attack", f"-rate={rate}/s", f"-duration={LONGEST}", "-timeout=30s"),
+        *(f"-root-certs={authority}", f"-connect-to={urlsplit(url).hostname}:443:{NETWORK.gateway}:443"),
         *(f"-keepalive={'true' if keep_alive else 'false'}", "-name=load", f"-output={results}"),
     ]
     load = Load()
     attack = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
     assert attack.stdin is not None
-    attack.stdin.write(f"GET {url}\n")
+    attack.stdin.write("\n".join([f"GET {url}", *(f"{name}: {value}" for name, value in (headers or {}).items()), ""]))
     attack.stdin.close()
     try:
         yield load

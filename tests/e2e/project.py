@@ -6,7 +6,6 @@ Nothing of it is a user's: the checkout is copied, the state is in a temporary f
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Collection
@@ -18,11 +17,12 @@ import yaml
 from pulumi import automation
 from pulumi.automation import OpType
 
+from local import web
 from local.paths import CHECKOUT
 from local.pulumi_home import environment, home
 from local.toolchain import Toolchain
+from tests import checkout
 
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache")
 GREETING = "Hello, Cloud Native!"
 
 
@@ -32,13 +32,13 @@ class Project:
     def __init__(self, folder: Path, tools: Toolchain, *, like: str, namespace: str) -> None:
         """Copy the checkout to `folder` and make the stack `e2e` there, configured as the stack `like` is."""
         self.folder = folder / "checkout"
+        self._where: dict[str, str] = {}
         self.namespace = namespace
         self.env = {**os.environ, **environment(tools)}
         # What a run that was killed left behind goes first.
         delete = ["kubectl", "delete", "namespace", namespace, "--ignore-not-found"]
         subprocess.run(delete, env=self.env, capture_output=True, check=True)
-        shutil.copytree(CHECKOUT, self.folder, ignore=LEFT_OUT)
-        (self.folder / ".venv").symlink_to(CHECKOUT / ".venv")
+        checkout.copy(self.folder)
         backend = folder / "backend"
         backend.mkdir()
         settings = yaml.safe_load((CHECKOUT / f"Pulumi.{like}.yaml").read_text())
@@ -48,7 +48,10 @@ class Project:
             {
                 "cluster.namespace": namespace,
                 "registry.address": f"{self.config()['registry']['address']}/{namespace}",
+                "gateway.host": f"{namespace}.test",
+                "gateway.rateLimit": None,
                 "webapp.timeoutSeconds": 60,
+                "catalog.timeoutSeconds": 60,
             }
         )
         self.stack = automation.create_or_select_stack(
@@ -127,9 +130,25 @@ class Project:
 
     def page(self) -> str:
         """Return the app's page as it is served; raises when it is not answered with 200."""
-        answer = get(self.output("url"))
+        answer = self.get()
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.text
+
+    def get(self, path: str = "", **options: Any) -> httpx.Response:
+        """Get a path of what the stack serves; `options` are those of httpx."""
+        return self.request("GET", path, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request to what the stack serves, by https and the name that it is served by."""
+        served = self._served()
+        with web.client(served["ca_certificate"]) as client:
+            return client.request(method, f"{served['url']}{path}", **options)
+
+    def _served(self) -> dict[str, str]:
+        """Return where, once for the project: neither changes, and to ask takes Pulumi a second."""
+        if not self._where:
+            self._where = {name: self.output(name) for name in ("url", "ca_certificate")}
+        return self._where
 
     def answers(self) -> bool:
         """Tell whether the page is served: an address that was just given out takes kube-proxy a moment."""

@@ -21,7 +21,7 @@ import pytest
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.load import Load, under_load
-from tests.e2e.project import Project, eventually, get
+from tests.e2e.project import Project, eventually
 from tests.e2e.test_faults import configured
 
 SELECTOR = "--selector=app.kubernetes.io/name=webapp"
@@ -54,10 +54,9 @@ def both_loads(
     tools: Toolchain, project: Project, folder: Path, totals: list[Load], rate: int = RATE
 ) -> Iterator[None]:
     """Run a load of kept-alive and one of fresh connections while the block runs; add both up into `totals`."""
-    url = f"{project.output('url')}/api/info"
     with (
-        under_load(tools, url, folder, rate=rate, keep_alive=True) as kept,
-        under_load(tools, url, folder, rate=rate, keep_alive=False) as fresh,
+        under_load(tools, project, "/api/info", folder, rate=rate, keep_alive=True) as kept,
+        under_load(tools, project, "/api/info", folder, rate=rate, keep_alive=False) as fresh,
     ):
         yield
     totals += [kept, fresh]
@@ -141,12 +140,11 @@ def test_a_request_that_takes_3_s_is_answered_by_a_pod_that_is_told_to_end_meanw
     before = (project.folder / file).read_text()
     project.replace(file, "\n    return routes\n", SLOW_ROUTE)
     project.up()
-    url = f"{project.output('url')}/slow"
     ended: dict[str, datetime] = {}
 
     def slow() -> tuple[datetime, datetime, httpx.Response]:
         started = datetime.now().astimezone()
-        answer = httpx.get(url, timeout=10, trust_env=False)
+        answer = project.get("/slow", timeout=10)
         return started, datetime.now().astimezone(), answer
 
     def note() -> bool:
@@ -262,4 +260,4 @@ def test_a_version_that_fails_is_named_in_time_and_costs_no_request(  # noqa: PL
     project.greet(f"Hello, After {reason}!")
     project.up()
     project.shows(f"Hello, After {reason}!")
-    assert get(project.output("url")).status_code == 200
+    assert project.get().status_code == 200

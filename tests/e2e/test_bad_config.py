@@ -41,7 +41,9 @@ def at_rest(project: Project) -> bool:
     pods = project.kubectl("get", "pods")["items"]
     (quota,) = project.kubectl("get", "resourcequotas")["items"]
     ending = any("deletionTimestamp" in pod["metadata"] for pod in pods)
-    return not ending and int(quota["status"]["used"]["pods"]) == len(pods)
+    # Those that have ended by themselves, such as a migration's, take nothing of the quota any more.
+    running = [pod for pod in pods if pod["status"]["phase"] not in {"Succeeded", "Failed"}]
+    return not ending and int(quota["status"]["used"]["pods"]) == len(running)
 
 
 def versions(project: Project) -> dict[str, str]:

@@ -19,7 +19,10 @@ from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.project import Project, get
 
 PATHS = ("/", "/api/info", "/nowhere")
-SERVICES = ["webapp"]
+SERVICES = ["catalog", "gateway", "webapp"]
+PICTURES = {"webapp": "dashboard.png"}
+"""What becomes of the pictures of pages that are in docs/."""
+
 PATIENCE_SECONDS = 180
 """A rate needs two scrapes, and a recorded one an evaluation of the rules beside."""
 
@@ -65,13 +68,13 @@ class Watched(NamedTuple):
 def watched(deployed: Deployed) -> Watched:
     """Send requests until each query of the page has an answer, or for as long as one may be waited for."""
     project = deployed.project
-    url, prometheus_url = project.output("url"), project.output("prometheus_url")
+    prometheus_url = project.output("prometheus_url")
     queries = asked(project.output("dashboard_url"))
     deadline = time.monotonic() + PATIENCE_SECONDS
     silent = queries
     while silent and time.monotonic() < deadline:
         for path in PATHS * 10:
-            get(f"{url}{path}")
+            project.get(path)
         silent = [one for one in queries if not answered(prometheus_url, one.expr)]
     return Watched(project, queries, silent)
 
@@ -103,7 +106,7 @@ def test_every_panel_shows_a_line_in_a_browser(
         charts = seen.page.eval_on_selector_all("svg", "charts => charts.map(one => one.outerHTML)")
         assert [chart for chart in charts if re.search("NaN|Infinity|undefined", chart)] == []
         assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        picture = Path(os.environ.get("SCREENSHOT", tmp_path / "dashboard.png"))
+        picture = Path(os.environ.get("SCREENSHOTS", tmp_path), PICTURES.get(service, f"{service}.png"))
         seen.page.screenshot(path=picture)
 
     assert seen.wrong == []
@@ -118,7 +121,7 @@ def test_the_page_shows_a_firing_alert_as_the_text_that_it_is(watched: Watched) 
         "annotations": {"summary": "<b>webapp</b> spends its budget", "description": "2 % of requests fail."},
     }
     answer = {"status": "success", "data": {"alerts": [alert]}}
-    with visit(watched.project.output("dashboard_url")) as seen:
+    with visit(f"{watched.project.output('dashboard_url')}#webapp") as seen:
         seen.page.wait_for_selector("body[data-drawn]")
         seen.page.route("**/api/v1/alerts*", lambda route: route.fulfill(json=answer))
         seen.page.select_option("#range", FIVE_MINUTES)

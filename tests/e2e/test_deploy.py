@@ -2,14 +2,14 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pulumi.automation import OpType
 
-from local import sbom
+from local import sbom, web
 from local.network import NETWORK
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed
@@ -40,19 +40,19 @@ def test_the_image_says_what_it_is_made_of(deployed: Deployed) -> None:
     assert {"Flask", "gunicorn", "python3.11-minimal", "libssl3"} <= names
 
 
-def test_the_service_has_a_load_balancers_address_on_port_80(deployed: Deployed) -> None:
-    service = deployed.project.kubectl("get", "service", "webapp")
-    (ingress,) = service["status"]["loadBalancer"]["ingress"]
-    assert deployed.first.outputs["url"].value == f"http://{ingress['ip']}"
-    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, "http")]
+def test_the_services_are_reached_through_the_gateway_alone(deployed: Deployed) -> None:
+    for name in ("webapp", "catalog"):
+        spec = deployed.project.kubectl("get", "service", name)["spec"]
+        assert spec["type"] == "ClusterIP"
+        assert [(port["port"], port["targetPort"]) for port in spec["ports"]] == [(80, "http")]
+    assert deployed.first.outputs["url"].value == f"https://{deployed.project.namespace}.test"
 
 
 def test_requests_reach_every_replica(deployed: Deployed) -> None:
-    url = f"{deployed.project.output('url')}/api/info"
     seen: set[str] = set()
 
     def all_seen() -> bool:
-        seen.add(get(url).json()["pod"])
+        seen.add(deployed.project.get("/api/info").json()["pod"])
         return len(seen) == REPLICAS
 
     eventually(all_seen, "an answer of every replica")
@@ -117,24 +117,26 @@ def test_a_stack_for_the_operator_deploys_and_destroy_leaves_nothing(
     operator: None, tools: Toolchain, tmp_path: Path
 ) -> None:
     project = Project(tmp_path, tools, like="staging", namespace="cloudnative-e2e-operator")
-    project.configure({"webapp.replicas": 1})
+    project.configure({"webapp.replicas": 1, "catalog.database.droppable": True})
     try:
         result = project.up()
         assert GREETING in project.page()
         assert "prometheus_url" not in result.outputs
-        (monitor,) = project.kubectl("get", "servicemonitors")["items"]
-        (endpoint,) = monitor["spec"]["endpoints"]
-        services = project.kubectl("get", "services", f"--selector={_selector(monitor)}")["items"]
-        assert [port["name"] for service in services for port in service["spec"]["ports"]] == [endpoint["port"]]
-        url = result.outputs["url"].value
+        monitors = project.kubectl("get", "servicemonitors")["items"]
+        assert len(monitors) == 2
+        for monitor in monitors:
+            (endpoint,) = monitor["spec"]["endpoints"]
+            services = project.kubectl("get", "services", f"--selector={_selector(monitor)}")["items"]
+            assert [port["name"] for service in services for port in service["spec"]["ports"]] == [endpoint["port"]]
+        ca = result.outputs["ca_certificate"].value
     finally:
         project.stack.destroy()
     deployment: Any = project.stack.export_stack().deployment
     assert deployment.get("resources", []) == []
     with pytest.raises(AssertionError, match="not found"):
         project.kubectl("get", "namespace", project.namespace)
-    command = ["curl", "--silent", "--noproxy", "*", "--max-time", "2", url]
-    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+    with web.client(ca) as client, pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        client.get(f"https://{project.namespace}.test")
 
 
 def _selector(monitor: dict[str, dict[str, dict[str, dict[str, str]]]]) -> str:

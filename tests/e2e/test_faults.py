@@ -18,7 +18,7 @@ from pulumi import automation
 from local import cluster, node
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed
-from tests.e2e.project import Project
+from tests.e2e.project import Project, eventually
 
 GREETINGS = (f"Hello, Version {count}!" for count in itertools.count(1))
 
@@ -115,6 +115,23 @@ def test_an_api_server_that_is_down_stops_the_up_and_nothing_else(project: Proje
     cluster.wait_for_api(tools)
     assert "unreachable" in said
     assert "6443" in said
+    wait_until_new_pods_are_reached(project)
+
+
+def wait_until_new_pods_are_reached(project: Project) -> None:
+    """Wait until a pod that comes to be now gets requests: those that watch the API server ask it again a while later.
+
+    Until then the engine of NetworkPolicies knows no new pod, and a rollout would have nobody reached any more.
+    """
+    pods = ("get", "pods", "--selector=app.kubernetes.io/name=webapp")
+    before = {pod["metadata"]["name"] for pod in project.kubectl(*pods)["items"]}
+    project.plain_kubectl("delete", "pod", min(before), f"--namespace={project.namespace}")
+
+    def reached() -> bool:
+        answer = project.get("/api/info")
+        return answer.is_success and answer.json()["pod"] not in before
+
+    eventually(reached, "a new pod is reached", seconds=180)
 
 
 def test_a_context_that_does_not_exist_is_named(project: Project) -> None:

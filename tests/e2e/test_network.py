@@ -36,7 +36,8 @@ DNS_METRICS = 9153
 UNUSED = 9999
 """A port that no pod listens on."""
 
-MACHINE, WEBAPP, PROMETHEUS, ALERTMANAGER = "machine", "webapp", "prometheus", "alertmanager"
+MACHINE, WEBAPP, CATALOG = "machine", "webapp", "catalog"
+PROMETHEUS, ALERTMANAGER, DATABASE = "prometheus", "alertmanager", "catalog-database"
 NEIGHBOUR = "neighbour"
 """A pod of the same namespace that the program does not declare."""
 
@@ -59,13 +60,18 @@ class Flow(NamedTuple):
 
 
 DECLARED = [
-    Flow(MACHINE, "webapp's load balancer"),
+    Flow(MACHINE, "gateway"),
     Flow(MACHINE, "prometheus' load balancer"),
-    Flow(MACHINE, "webapp http"),
     Flow(MACHINE, "prometheus http"),
     Flow(MACHINE, "alertmanager's load balancer"),
     Flow(MACHINE, "alertmanager http"),
+    Flow(WEBAPP, "catalog http"),
+    Flow(WEBAPP, "service of catalog"),
+    Flow(CATALOG, "database"),
+    Flow(CATALOG, "DNS by UDP"),
     Flow(PROMETHEUS, "webapp metrics"),
+    Flow(PROMETHEUS, "catalog metrics"),
+    Flow(PROMETHEUS, "gateway metrics"),
     Flow(PROMETHEUS, "alertmanager http"),
     Flow(PROMETHEUS, "kube-state-metrics"),
     Flow(PROMETHEUS, "kubelet"),
@@ -78,14 +84,21 @@ DECLARED = [
 ]
 
 UNDECLARED = [
+    Flow(MACHINE, "webapp http"),
+    Flow(MACHINE, "catalog http"),
+    Flow(MACHINE, "database"),
     Flow(MACHINE, "webapp metrics"),
     Flow(MACHINE, "webapp, an unused port"),
     Flow(PROMETHEUS, "webapp http"),
     Flow(PROMETHEUS, "webapp, an unused port"),
+    Flow(PROMETHEUS, "catalog http"),
+    Flow(PROMETHEUS, "database"),
     Flow(PROMETHEUS, "registry"),
     Flow(PROMETHEUS, "outside by TCP"),
     Flow(WEBAPP, "another webapp http"),
     Flow(WEBAPP, "another webapp metrics"),
+    Flow(WEBAPP, "catalog metrics"),
+    Flow(WEBAPP, "database"),
     Flow(WEBAPP, "prometheus http"),
     Flow(WEBAPP, "alertmanager http"),
     Flow(WEBAPP, "API server"),
@@ -95,12 +108,20 @@ UNDECLARED = [
     Flow(WEBAPP, "DNS' metrics"),
     Flow(WEBAPP, "outside by TCP"),
     Flow(WEBAPP, "outside by UDP"),
+    Flow(CATALOG, "webapp http"),
+    Flow(CATALOG, "another catalog http"),
+    Flow(CATALOG, "API server"),
+    Flow(CATALOG, "outside by TCP"),
     Flow(ALERTMANAGER, "webapp http"),
+    Flow(ALERTMANAGER, "database"),
     Flow(ALERTMANAGER, "prometheus http"),
     Flow(ALERTMANAGER, "API server"),
     Flow(ALERTMANAGER, "outside by TCP"),
     Flow(NEIGHBOUR, "webapp http"),
     Flow(NEIGHBOUR, "webapp metrics"),
+    Flow(NEIGHBOUR, "catalog http"),
+    Flow(NEIGHBOUR, "service of catalog"),
+    Flow(NEIGHBOUR, "database"),
     Flow(NEIGHBOUR, "service of webapp"),
     Flow(NEIGHBOUR, "prometheus http"),
     Flow(NEIGHBOUR, "alertmanager http"),
@@ -108,6 +129,8 @@ UNDECLARED = [
     Flow(NEIGHBOUR, "outside by TCP"),
     Flow(STRANGER, "webapp http"),
     Flow(STRANGER, "webapp metrics"),
+    Flow(STRANGER, "catalog http"),
+    Flow(STRANGER, "database"),
     Flow(STRANGER, "webapp, an unused port"),
     Flow(STRANGER, "service of webapp"),
     Flow(STRANGER, "prometheus http"),
@@ -126,13 +149,23 @@ class Matrix:
 
     def __init__(self, project: Project, outside: tuple[int, int]) -> None:
         """Take the pods as they are; `outside` are ports of the machine that answer by TCP and by UDP."""
-        webapps, (prometheus,), (alertmanager,) = (pods(project, name) for name in (WEBAPP, PROMETHEUS, ALERTMANAGER))
+        webapps, catalogs = (pods(project, name) for name in (WEBAPP, CATALOG))
+        (prometheus,), (alertmanager,), (database,) = (
+            pods(project, name) for name in (PROMETHEUS, ALERTMANAGER, DATABASE)
+        )
+        gateways = project.kubectl("get", "pods", "--namespace=traefik")["items"]
         (states,) = project.kubectl("get", "pods", "--all-namespaces", f"--selector={STATES}")["items"]
         dns = project.kubectl("get", "pods", "--all-namespaces", "--selector=k8s-app=kube-dns")["items"]
         http, metrics = (port(webapps[0], name) for name in ("http", "metrics"))
         node, machine = str(NETWORK.node), str(NETWORK.machine)
         self.ends = {
-            "webapp's load balancer": [("TCP", *address(project.output("url")))],
+            "gateway": [("TCP", str(NETWORK.gateway), 443)],
+            "gateway metrics": [("TCP", ip(pod), port(pod, "metrics")) for pod in gateways],
+            "catalog http": [("TCP", ip(pod), http) for pod in catalogs],
+            "another catalog http": [("TCP", ip(pod), http) for pod in catalogs[1:]],
+            "catalog metrics": [("TCP", ip(pod), metrics) for pod in catalogs],
+            "service of catalog": [("TCP", project.kubectl("get", "service", "catalog")["spec"]["clusterIP"], 80)],
+            "database": [("TCP", ip(database), port(database, "postgres"))],
             "prometheus' load balancer": [("TCP", *address(project.output("prometheus_url")))],
             "webapp http": [("TCP", ip(pod), http) for pod in webapps],
             "webapp metrics": [("TCP", ip(pod), metrics) for pod in webapps],
@@ -157,6 +190,7 @@ class Matrix:
         self._senders: dict[str, Tries] = {
             MACHINE: connections.all_tried,
             WEBAPP: sender(project, webapps[0]["metadata"]["name"]),
+            CATALOG: sender(project, catalogs[0]["metadata"]["name"]),
             PROMETHEUS: sender(project, f"{prometheus['metadata']['name']} --container={PROBE}"),
             ALERTMANAGER: sender(project, f"{alertmanager['metadata']['name']} --container={PROBE}"),
             NEIGHBOUR: sender(project, NEIGHBOUR),

@@ -17,7 +17,7 @@ from pulumi.automation import OpType
 
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed, Figures
-from tests.e2e.project import Project, eventually, get
+from tests.e2e.project import Project, eventually
 from tests.e2e.test_faults import configured, stopped
 
 KINDS = (
@@ -210,7 +210,7 @@ def test_a_registry_that_is_down_during_a_refresh_costs_nothing(project: Project
     with stopped("registry"):
         process = pulumi(project, "refresh", "--yes", "--skip-preview")
         process.communicate(timeout=180)
-        assert get(project.output("url")).status_code == 200
+        assert project.get().status_code == 200
     assert project.kubectl("get", "deployment", "webapp")["metadata"]["generation"] == before
     assert project.image("webapp") == image
     state: Any = project.stack.export_stack().deployment

@@ -122,8 +122,7 @@ def rendered(project: Project, said: dict[str, bytes]) -> Path:
 @pytest.fixture(scope="module")
 def logged(project: Project, said: dict[str, bytes]) -> bytes:
     """The logs of all pods of the stack, of which the webapp's have answered a request whose id is the mark."""
-    url, headers = project.output("url"), {"X-Request-ID": MARK}
-    httpx.get(url, headers=headers, trust_env=False).raise_for_status()
+    project.get(headers={"X-Request-ID": MARK}).raise_for_status()
 
     def logs() -> str:
         options = ("--selector=app.kubernetes.io/part-of=cloudnative", "--all-containers", "--tail=-1")

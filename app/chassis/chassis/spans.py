@@ -45,7 +45,7 @@ class Spans:
     def __init__(self, app: Flask, config: Config, endpoint: str) -> None:
         resource = Resource.create(
             {
-                "service.name": app.name,
+                "service.name": app.name.replace("_", "-"),  # the app has its package's name
                 "service.version": config.version,
                 "deployment.environment.name": config.environment,
                 "k8s.pod.name": config.pod,

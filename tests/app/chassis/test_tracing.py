@@ -7,7 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from chassis.config import Config
+from chassis.spans import Spans
 from chassis.tracing import traceparent
+from flask import Flask
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.app.chassis.collector import Collector, attributes
@@ -168,3 +171,9 @@ def test_nothing_of_the_sdk_is_loaded_where_nothing_is_exported() -> None:
     )
     command, path = [sys.executable, "-c", script], f"{APPS / 'chassis'}:{APPS / 'webapp'}"
     assert subprocess.check_output(command, env={"PYTHONPATH": path}, text=True) == "[]\n"  # noqa: S603 - stands here
+
+
+def test_a_span_names_its_service_as_the_services_that_call_it_do() -> None:
+    spans = Spans(Flask("order_history"), Config(), f"http://127.0.0.1:{free_port()}")
+    assert spans._provider.resource.attributes["service.name"] == "order-history"
+    spans.stop()

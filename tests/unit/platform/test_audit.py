@@ -9,6 +9,7 @@ import pytest
 from local import audit
 from local.errors import PlatformError
 from local.paths import CHECKOUT
+from services import SERVICES
 
 FINE = {"name": "flask", "version": "3.1.3", "vulns": []}
 BAD = {
@@ -66,8 +67,7 @@ def test_the_exit_code_says_whether_all_is_fine(
 
 def test_every_lock_is_looked_at() -> None:
     assert [str(lock.relative_to(CHECKOUT)) for lock in audit.locks()] == [
-        "app/catalog/requirements.lock",
-        "app/webapp/requirements.lock",
+        *sorted(f"app/{service.name}/requirements.lock" for service in SERVICES),
         "requirements-bootstrap.lock",
         "requirements-dev.lock",
         "requirements.lock",

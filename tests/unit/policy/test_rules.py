@@ -83,6 +83,28 @@ def test_nothing_is_wrong_with_an_object_that_is_as_it_must_be(kind: str, rule: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("rule", "wrong", "field"),
+    [
+        ("no-root", {"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}, "runAsUser"),
+        ("image-by-digest", {"containers": [container("web", image="a/b:1")], "initContainers": []}, "image"),
+        ("resources", {"containers": [container("web", resources={})], "initContainers": []}, "resources"),
+        (
+            "no-faults-in-production",
+            {"containers": [container("web", env=[{"name": "FAULT_ERROR_PERCENT"}])], "initContainers": []},
+            "env",
+        ),
+    ],
+)
+def test_every_rule_about_containers_holds_whatever_makes_their_pods(
+    kind: str, rule: str, wrong: dict[str, Any], field: str
+) -> None:
+    found = problems(rule, kind, made(kind, pod(**wrong)))
+    assert found
+    assert all(one.startswith(f"{kind.rpartition(':')[2]} shop, ") and field in one for one in found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_pods_are_looked_at_whatever_makes_them(kind: str) -> None:
     (problem,) = problems("no-privileges", kind, made(kind, pod(hostNetwork=True)))
     assert problem.startswith(f"{kind.rpartition(':')[2]} shop: hostNetwork must not be set, found True; remove it")
@@ -287,7 +309,21 @@ def test_an_ephemeral_container_need_not_have_resources_which_it_cannot_have() -
         (None, "no owner and no environment"),
     ],
 )
-@pytest.mark.parametrize("kind", ["core/v1:ConfigMap", "monitoring.coreos.com/v1:ServiceMonitor", "apps/v1:Deployment"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "core/v1:ConfigMap",
+        "core/v1:PersistentVolumeClaim",
+        "apps/v1:Deployment",
+        "apps/v1:StatefulSet",
+        "batch/v1:Job",
+        "batch/v1:CronJob",
+        "gateway.networking.k8s.io/v1:HTTPRoute",
+        "monitoring.coreos.com/v1:ServiceMonitor",
+        "postgresql.cnpg.io/v1:Cluster",
+        "traefik.io/v1alpha1:Middleware",
+    ],
+)
 def test_an_object_that_does_not_say_whose_it_is_and_where_it_belongs_is_refused(
     kind: str, labels: dict[str, str] | None, found: str
 ) -> None:

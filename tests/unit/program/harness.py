@@ -65,6 +65,9 @@ class Registered:
     retain_on_delete: bool = False
     ignore_changes: tuple[str, ...] = ()
     replacement_trigger: str = ""
+    depends_on: tuple[str, ...] = ()
+    """URNs of what has to be there before it."""
+
     protect: bool = False
 
     @property
@@ -84,6 +87,9 @@ class Run:
 
     resources: tuple[Registered, ...]
     exports: dict[str, Any]
+    secret_exports: frozenset[str]
+    """Names of those that are secrets."""
+
     component_outputs: dict[str, list[dict[str, Any]]]
     """What each component registered as its outputs, by its URN; one item a call."""
 
@@ -173,6 +179,7 @@ class _Monitor(mocks.MockMonitor):
                 retain_on_delete=request.retainOnDelete,
                 ignore_changes=tuple(request.ignoreChanges),
                 replacement_trigger=request.replacement_trigger.string_value,
+                depends_on=tuple(request.dependencies),
                 protect=request.protect,
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
@@ -229,10 +236,13 @@ def run(
     set_mocks(cloud, project=PROJECT, stack="test", preview=True, monitor=monitor)
     set_all_config(dict(config or {}), list(secrets))
     exports: dict[str, Any] = {}
+    hidden: set[str] = set()
 
     async def export(name: str, output: pulumi.Output[Any]) -> None:
         assert allow_unknown or await output.is_known(), f"the stack output {name} is unknown"
         exports[name] = await output.future()
+        if await output.is_secret():
+            hidden.add(name)
         assert allow_unknown or exports[name] is not None, f"the stack output {name} is None"
 
     async def program() -> None:
@@ -244,7 +254,12 @@ def run(
 
     in_pulumi_runtime(program)()  # type: ignore[no-untyped-call]
     assert monitor.seen, "the program registered nothing, so there is nothing to assert on"
-    return Run(resources=tuple(monitor.seen), exports=exports, component_outputs=monitor.outputs)
+    return Run(
+        resources=tuple(monitor.seen),
+        exports=exports,
+        secret_exports=frozenset(hidden),
+        component_outputs=monitor.outputs,
+    )
 
 
 def run_stack(stack: str, overrides: Mapping[str, Any] | None = None, **options: Any) -> Run:
@@ -252,7 +267,7 @@ def run_stack(stack: str, overrides: Mapping[str, Any] | None = None, **options:
 
     Args:
         stack: Which one.
-        overrides: Keys to change, as in `{"webapp": {"replicas": 1}}`; objects are merged.
+        overrides: Keys to change, as in `{"webapp": {"replicas": 1}}`; objects are merged, texts replace them.
         options: As for `run`.
     """
     config = stack_config(stack)

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.objective import Objective
 
-MINUTE, HOUR, DAY = 60, 3600, 86_400
+MINUTE, HOUR, DAY, YEAR = 60, 3600, 86_400, 31_536_000
 
 PAIRS: Mapping[str, Sequence[tuple[float, int, int]]] = {
     "page": [(14.4, HOUR, 5 * MINUTE), (6, 6 * HOUR, 30 * MINUTE)],
@@ -85,7 +85,14 @@ def conditions(service: str, callee: str) -> Mapping[str, Condition]:
         _sample("http_client_requests_total", service=service, callee=callee, outcome=outcome, pod="a", job=service)
         for outcome in ("success", "failure")
     )
+    good, bad = (
+        _sample("traefik_router_requests_total", route="webapp", job="gateway", instance="t:9100", code=code)
+        for code in ("200", "503")
+    )
     quota = {"resource": "requests.cpu", "resourcequota": "quota", **_STATE}
+    ready = {"statefulset": f"{service}-database", **_STATE}
+    backup = {"cronjob": f"{service}-database-backup", **_STATE}
+    last, made = (_sample(f"kube_cronjob_{what}", **backup) for what in ("status_last_successful_time", "created"))
     used, hard = (_sample("kube_resourcequota", type=kind, **quota) for kind in ("used", "hard"))
     return {
         "ServiceDown": Condition(good={up[0]: 0, up[1]: 1}, bad=dict.fromkeys(up, 0), lasting=2 * MINUTE, absent=True),
@@ -113,10 +120,31 @@ def conditions(service: str, callee: str) -> Mapping[str, Condition]:
         ),
         "CallsFailing": Condition(
             good={success: 9.6, failure: 0.4},
-            bad={success: 9.4, failure: 0.6},
+            # So much beyond that it would fire within the two minutes, if it did not have to last.
+            bad={success: 9.32, failure: 0.68},
             lasting=2 * MINUTE,
             window=5 * MINUTE,
             labels={"callee": callee},
+        ),
+        "DatabaseDown": Condition(
+            good={_sample("kube_statefulset_status_replicas_ready", **ready): 1},
+            bad={_sample("kube_statefulset_status_replicas_ready", **ready): 0},
+            lasting=2 * MINUTE,
+            labels=ready,
+        ),
+        # Moments, of which promtool's first is 0. When the CronJob was made does not count any more.
+        "BackupMissed": Condition(
+            good={last: -25 * HOUR, made: -YEAR},
+            bad={last: -26 * HOUR, made: -YEAR},
+            lasting=0,
+            labels=backup,
+        ),
+        "GatewayErrors": Condition(
+            good={good: 9.6, bad: 0.4},
+            bad={good: 9.4, bad: 0.6},
+            lasting=5 * MINUTE,
+            window=5 * MINUTE,
+            labels={"route": "webapp"},
         ),
         "QuotaNearlyUsed": Condition(
             good={used: 8.9, hard: 10}, bad={used: 9.1, hard: 10}, lasting=15 * MINUTE, labels=quota
@@ -170,7 +198,7 @@ def _of_condition(known: Condition) -> Iterator[Case]:
         others=others,
         fires={
             start - 1: [],
-            start + max(0, known.lasting // MINUTE - 1): [],
+            start - 1 + max(int(counts), known.lasting // MINUTE): [],
             fires: alerts,
             ends - 1: alerts,
             over: [],
@@ -317,7 +345,7 @@ def _everybodys(case: Case, namespace: str) -> Series:
     """Return the case's series in the namespace; and those of others, there and elsewhere, which must not count."""
 
     def of_another(name: str) -> str:
-        return re.sub(r'(service|container)="[^"]*"', r'\1="another"', name)
+        return re.sub(r'(service|container|statefulset|cronjob)="[^"]*"', r'\1="another"', name)
 
     return {
         **{_within(of_another(name), namespace): values for name, values in case.others.items()},

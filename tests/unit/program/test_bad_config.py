@@ -5,10 +5,17 @@ import json
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.program.test_settings import OPERATOR, VALID, parsed, problems
+from tests.unit.program.test_settings import CERT_MANAGER, CLOUD_NATIVE_PG, OPERATOR, VALID, changed, parsed, problems
 from tests.wrong_configs import KINDS, Wrong, wrong
 
-BASES = [VALID, {**VALID, "monitoring": OPERATOR}]
+BASES = [
+    VALID,
+    {
+        **changed("catalog.database", CLOUD_NATIVE_PG),
+        "gateway": {**VALID["gateway"], "host": "shop.example.com", "certificate": CERT_MANAGER},
+        "monitoring": OPERATOR,
+    },
+]
 ENOUGH = 200
 
 

@@ -26,7 +26,7 @@ def test_what_no_shell_can_name_is_refused_as_a_variable(name: str) -> None:
 
 
 def test_a_reserved_variable_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="must not set PORT: the component sets it itself"):
+    with pytest.raises(ValueError, match="must not set PORT: the component or the image sets it itself"):
         checks.environment({"COLOUR": "blue", "PORT": "1"}, reserved={"PORT"})
 
 

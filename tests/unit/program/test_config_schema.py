@@ -30,6 +30,7 @@ class Home(_Keys):
     owner: str | None = Field(default=None, description="Who lives there.")
     colour: Annotated[str, Field(json_schema_extra={"limits": "a colour"})]
     warm: bool = True
+    style: Literal["modern"] | None = None
     plants: dict[str, str] = {}
     pet: Cat | Dog = Field(discriminator="kind", description="Which animal.")
 
@@ -43,6 +44,7 @@ SCHEMA = Home.model_json_schema()
         (("owner",), "owner", "a string"),
         (("colour",), "colour", "a colour"),
         (("warm",), "warm", "true or false"),
+        (("style",), "style", "modern"),
         (("plants",), "plants", "an object whose every value is a string"),
         (("plants", "fern"), "plants.fern", "a string"),
         (("plants", "big fern", "[key]"), 'plants["big fern"]', "a string"),
@@ -51,7 +53,7 @@ SCHEMA = Home.model_json_schema()
         (("pet", "cat", "life_count"), "pet.lifeCount", "a whole number from 1 to 9"),
         (("pet", "dog", "tricks"), "pet.tricks", "a list of at least 1, each one of sit, roll"),
         (("pet", "dog", "tricks", 1), "pet.tricks[1]", "one of sit, roll"),
-        ((), "", "an object with owner, colour, warm, plants, pet"),
+        ((), "", "an object with owner, colour, warm, style, plants, pet"),
     ],
 )
 def test_a_place_is_given_as_its_path_and_what_may_stand_there(
@@ -71,6 +73,7 @@ def test_there_is_one_row_for_each_key_that_holds_a_value() -> None:
         Row("owner", "null", "a string", "Who lives there."),
         Row("colour", None, "a colour", ""),
         Row("warm", "true", "true or false", ""),
+        Row("style", "null", "modern", ""),
         Row("plants", "{}", "an object whose every value is a string", ""),
         Row("pet.kind", None, "one of cat, dog", "Which animal."),
         Row("pet.lifeCount", "9", "a whole number from 1 to 9", "With kind cat: Lives."),
@@ -90,6 +93,39 @@ def test_the_table_says_what_must_be_set_and_what_is_left_out() -> None:
         "| `b` | none | z | B. |",
         "| `c` | `3` | z | C. |",
     ]
+
+
+def test_what_is_the_same_for_all_services_stands_there_once_and_what_is_not_by_itself() -> None:
+    def row(path: str, description: str) -> Row:
+        return Row(path, None, "a string", description)
+
+    rows = [
+        row("shop.image", "Image."),
+        row("shop.database.kind", "Kind."),
+        row("shopSecrets", "Files."),
+        row("cart.image", "Image."),
+        row("cartSecrets", "Files."),
+        row("shops", "Another."),
+    ]
+    assert [one.path for one in config_reference.without_repetition(rows, ["shop", "cart"])] == [
+        "<service>.image",
+        "<service>.database.kind",
+        "<service>Secrets",
+        "shops",
+    ]
+
+
+def test_the_reference_has_the_keys_of_each_kind_of_database_below_the_service_that_owns_one() -> None:
+    schema = settings.schema()
+
+    def conditions(key: str) -> list[str]:
+        rows = [row for row in config_schema.rows(schema, schema) if row.path == f"catalog.database.{key}"]
+        return [row.description.partition(":")[0].removeprefix("With kind ") for row in rows]
+
+    assert conditions("kind") == ["What the service's database runs on."]
+    assert conditions("storage") == ["cloudnative-pg", "postgres"]
+    assert conditions("host") == ["managed"]
+    assert conditions("instances") == ["cloudnative-pg"]
 
 
 def test_the_reference_replaces_what_stands_between_the_markers_and_nothing_else() -> None:

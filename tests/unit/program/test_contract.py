@@ -9,11 +9,26 @@ from typing import Any
 import pytest
 
 from components import checks
-from tests.unit.program.harness import PROJECT, ROOT, Registered, Run, image_lock, plain_texts, run_stack
+from components.connection import migration_of
+from components.service import Service, callers, database_of
+from services import SERVICES
+from settings import SERVICE_KEYS
+from tests.unit.program.harness import PROJECT, ROOT, UID, Registered, Run, image_lock, plain_texts, run_stack
 
 STACKS = ("dev", "staging", "prod")
+OWNERS = [service for service in SERVICES if service.owns_database]
+VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+"""Kinds of volumes that the restricted standard lets pods have, of those that there are."""
+
 OF_THE_CLUSTER = (":Namespace", ":ClusterRole", ":ClusterRoleBinding")
 """Kinds whose objects belong to no namespace."""
+
+LASTING = ("Deployment", "StatefulSet")
+"""Kinds whose pods serve until they are told to end."""
+
+ENDING = ("Job", "CronJob")
+"""Kinds whose pods end by themselves. They have no ports and no probes: nobody waits for them to answer, and what hangs
+is ended by a deadline."""
 
 LABELS = ("name", "instance", "component", "part-of", "managed-by")
 
@@ -26,10 +41,11 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "build": {"caCertificates": str(certificates)},
         "registry": {"username": "ci"},  # so that the credentials' objects are among those looked at
         "registryPassword": "hush",
-        "webappSecrets": {"token": "whisper"},
+        **{f"{key}Secrets": {"token": "whisper"} for key in SERVICE_KEYS},
         "alertWebhookUrl": "https://murmur.example.com/",
     }
-    secrets = [f"{PROJECT}:{key}" for key in ("registryPassword", "webappSecrets", "alertWebhookUrl")]
+    hidden = ("registryPassword", "alertWebhookUrl", *(f"{key}Secrets" for key in SERVICE_KEYS))
+    secrets = [f"{PROJECT}:{key}" for key in hidden]
     return run_stack(request.param, {**overrides, **image_lock(tmp_path_factory.mktemp("lock"))}, secrets=secrets)
 
 
@@ -41,19 +57,42 @@ def objects(stack: Run) -> list[Registered]:
     return found
 
 
+def template(made: Registered) -> dict[str, Any] | None:
+    """Return what an object makes pods of, if it makes any; by its shape, so that no kind is overlooked."""
+    spec = made.inputs.get("spec", {})
+    found: dict[str, Any] | None = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+    return found if found and "containers" in found["spec"] else None
+
+
 @pytest.fixture
-def pods(objects: list[Registered]) -> dict[str, dict[str, Any]]:
+def templates(objects: list[Registered]) -> dict[str, dict[str, Any]]:
+    """Return what pods are made of, by the name of what makes them."""
+    makers = {made.name: (made, one) for made in objects if (one := template(made))}
+    assert {made.type.rpartition(":")[2] for made, _ in makers.values()} == {*LASTING, *ENDING}
+    return {name: one for name, (_, one) in makers.items()}
+
+
+@pytest.fixture
+def pods(templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the pods' specs by the name of what makes them."""
-    found = {
-        made.name: made.inputs["spec"]["template"]["spec"] for made in objects if made.type.endswith(":Deployment")
-    }
-    assert found
-    return found
+    return {name: one["spec"] for name, one in templates.items()}
 
 
 @pytest.fixture
 def containers(pods: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [container for pod in pods.values() for container in pod["containers"]]
+    return [container for pod in pods.values() for container in every(pod)]
+
+
+def every(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a pod's containers, with those that only begin it."""
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+@pytest.fixture
+def servers(objects: list[Registered]) -> list[dict[str, Any]]:
+    """Return the containers that serve until they are told to end."""
+    lasting = [template(made) for made in objects if made.type.endswith(LASTING)]
+    return [container for one in lasting if one for container in one["spec"]["containers"]]
 
 
 def images(value: Any) -> Iterator[str]:
@@ -93,8 +132,11 @@ def test_all_objects_belong_to_the_same_installation(objects: list[Registered], 
 
 def test_every_pod_has_the_labels_of_what_makes_it(objects: list[Registered]) -> None:
     for made in objects:
-        if made.type.endswith(":Deployment"):
-            assert made.inputs["spec"]["template"]["metadata"]["labels"] == made.inputs["metadata"]["labels"]
+        of_pods = template(made)
+        if of_pods:
+            makers = [made.inputs["spec"]["jobTemplate"]] if made.type.endswith(":CronJob") else []
+            for one in (*makers, of_pods):
+                assert one["metadata"]["labels"] == made.inputs["metadata"]["labels"], made.name
 
 
 def test_every_object_stands_in_the_stacks_namespace(stack: Run, objects: list[Registered]) -> None:
@@ -151,10 +193,11 @@ def test_every_name_is_short_enough(objects: list[Registered]) -> None:
 
 
 def test_what_was_built_is_deployed_by_digest_alone(stack: Run, containers: list[dict[str, Any]]) -> None:
-    built = stack.exports["images"]["webapp"].partition("@")[0]
-    ours = [container["image"] for container in containers if container["image"].startswith(built)]
-    assert ours == [stack.exports["images"]["webapp"]]
-    assert re.fullmatch(r"[^@]+/webapp@sha256:[0-9a-f]{64}", ours[0])
+    assert stack.exports["images"].keys() == {service.name for service in SERVICES}
+    for name, image in stack.exports["images"].items():
+        assert re.fullmatch(rf"[^@]+/{name}@sha256:[0-9a-f]{{64}}", image)
+        built = image.partition("@")[0]
+        assert {one["image"] for one in containers if one["image"].startswith(built)} == {image}
 
 
 def test_no_image_can_be_another_tomorrow(objects: list[Registered]) -> None:
@@ -194,19 +237,16 @@ def test_every_pod_may_talk_to_nobody_but_whom_a_policy_names(objects: list[Regi
             assert rule["ports"], f"{made.name} lets out to every port"
 
 
-def test_every_pod_has_flows_of_its_own_by_ports_that_it_has(objects: list[Registered]) -> None:
+def test_every_pod_has_flows_of_its_own_by_ports_that_it_has(
+    objects: list[Registered], templates: dict[str, dict[str, Any]]
+) -> None:
     policies = [made for made in objects if made.type.endswith(":NetworkPolicy")]
-    for made in objects:
-        if made.type.endswith(":Deployment"):
-            template = made.inputs["spec"]["template"]
-            own = [
-                one
-                for one in policies
-                if selects(one, template["metadata"]["labels"]) and "ingress" in one.inputs["spec"]
-            ]
-            ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
-            opened = {port["port"] for one in own for rule in one.inputs["spec"]["ingress"] for port in rule["ports"]}
-            assert opened == ports, made.name
+    for name, one in templates.items():
+        own = [policy.inputs["spec"] for policy in policies if selects(policy, one["metadata"]["labels"])]
+        assert any(spec["podSelector"] for spec in own), f"{name} has no policy but those of all pods"
+        ports = {port["name"] for container in one["spec"]["containers"] for port in container.get("ports", [])}
+        opened = {port["port"] for spec in own for rule in spec.get("ingress", []) for port in rule["ports"]}
+        assert opened == ports, name
 
 
 def test_what_is_published_is_published_to_stated_networks(objects: list[Registered]) -> None:
@@ -219,17 +259,21 @@ def test_the_namespaces_quota_has_room_for_a_rollout_of_everything(objects: list
     (quota,) = [made for made in objects if made.type.endswith(":ResourceQuota")]
     hard = quota.inputs["spec"]["hard"]
     most = {made.name.removesuffix("-autoscaler"): made for made in objects if "Autoscaler" in made.type}
-    pods, cpu = 0, Decimal(0)
+    asked = dict.fromkeys(("cpu", "memory", "ephemeral-storage"), Decimal(0))
+    pods = 0
     for made in objects:
-        if made.type.endswith(":Deployment"):
+        one = template(made)
+        if one:
             spec, scaler = made.inputs["spec"], most.get(made.name.removesuffix("-deployment"))
-            replicas = scaler.inputs["spec"]["maxReplicas"] if scaler else spec["replicas"]
-            times = 1 if spec["strategy"]["type"] == "Recreate" else 2
-            requests = spec["template"]["spec"]["containers"][0]["resources"]["requests"]
+            replicas = scaler.inputs["spec"]["maxReplicas"] if scaler else spec.get("replicas", 1)
+            times = 2 if spec.get("strategy", {}).get("type") == "RollingUpdate" else 1
             pods += times * int(replicas)
-            cpu += times * int(replicas) * checks.quantity(requests["cpu"])
+            for resource in asked:
+                requests = [container["resources"]["requests"][resource] for container in every(one["spec"])]
+                asked[resource] += times * int(replicas) * max(map(checks.quantity, requests))
     assert pods <= int(hard["pods"])
-    assert cpu <= checks.quantity(hard["requests.cpu"])
+    for resource, amount in asked.items():
+        assert amount <= checks.quantity(hard[f"requests.{resource}"]), resource
 
 
 def test_every_pod_meets_the_restricted_standard(pods: dict[str, dict[str, Any]]) -> None:
@@ -238,7 +282,7 @@ def test_every_pod_meets_the_restricted_standard(pods: dict[str, dict[str, Any]]
         assert context["runAsNonRoot"] is True
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-        assert all(volume.keys() - {"name"} <= {"configMap", "emptyDir", "secret"} for volume in pod["volumes"])
+        assert all(volume.keys() - {"name"} <= VOLUMES for volume in pod["volumes"])
 
 
 def test_every_pod_runs_as_a_number_of_its_own_above_the_hosts_users(pods: dict[str, dict[str, Any]]) -> None:
@@ -254,7 +298,7 @@ def test_every_container_meets_the_restricted_standard(containers: list[dict[str
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         }
-        assert not [port for port in container["ports"] if "hostPort" in port]
+        assert not [port for port in container.get("ports", []) if "hostPort" in port]
 
 
 def test_every_container_has_requests_and_limits(containers: list[dict[str, Any]]) -> None:
@@ -263,11 +307,22 @@ def test_every_container_has_requests_and_limits(containers: list[dict[str, Any]
             assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
 
 
-def test_every_container_has_three_probes_of_ports_that_it_has(containers: list[dict[str, Any]]) -> None:
-    for container in containers:
+def test_every_container_that_serves_has_three_probes_of_ports_that_it_has(servers: list[dict[str, Any]]) -> None:
+    for container in servers:
         ports = {port["name"] for port in container["ports"]}
-        probes = [container[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "readiness", "liveness")]
-        assert set(probes) <= ports
+        probes = [container[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+        assert {one["httpGet"]["port"] for one in probes if "exec" not in one} <= ports
+
+
+def test_what_ends_by_itself_is_tried_a_few_times_and_ended_when_it_hangs(objects: list[Registered]) -> None:
+    for made in (one for one in objects if one.type.endswith(ENDING)):
+        spec = made.inputs["spec"].get("jobTemplate", made.inputs)["spec"]
+        assert 0 <= spec["backoffLimit"] < 3, made.name
+        assert 10 <= spec["activeDeadlineSeconds"] < 24 * 3600, made.name
+        # Each try is a pod of its own, so that what the one before said is there to be read.
+        assert spec["template"]["spec"]["restartPolicy"] == "Never", made.name
+        (container,) = spec["template"]["spec"]["containers"]
+        assert not {"ports", "startupProbe", "readinessProbe", "livenessProbe"} & container.keys(), made.name
 
 
 def test_what_a_failing_container_said_last_is_kept_for_the_error(containers: list[dict[str, Any]]) -> None:
@@ -291,19 +346,26 @@ def test_what_pods_refer_to_is_declared(stack: Run, objects: list[Registered], p
     }
     for pod in pods.values():
         references = {("ServiceAccount", pod["serviceAccountName"])}
-        references |= {("ConfigMap", volume["configMap"]["name"]) for volume in pod["volumes"] if "configMap" in volume}
+        parts = [part for volume in pod["volumes"] for part in volume.get("projected", {}).get("sources", [volume])]
+        references |= {("ConfigMap", part["configMap"]["name"]) for part in parts if "configMap" in part}
         references |= {("Secret", volume["secret"]["secretName"]) for volume in pod["volumes"] if "secret" in volume}
-        for container in pod["containers"]:
+        references |= {("Secret", part["secret"]["name"]) for part in parts if "name" in part.get("secret", {})}
+        references |= {
+            ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+            for volume in pod["volumes"]
+            if "persistentVolumeClaim" in volume
+        }
+        for container in every(pod):
             references |= {("ConfigMap", source["configMapRef"]["name"]) for source in container.get("envFrom", [])}
         assert references <= made
 
 
 def test_what_is_waited_for_has_a_limit_of_its_own(objects: list[Registered]) -> None:
     for made in objects:
-        waited = made.type.endswith((":Deployment", ":Service"))
-        skipped = made.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") == "true"
-        if waited and not skipped:
-            assert all(re.fullmatch(r"[0-9]+s", timeout) for timeout in made.timeouts), made.name
+        annotations = made.inputs["metadata"].get("annotations", {})
+        waited = made.type.endswith((*LASTING, ":Job", ":Service")) or "pulumi.com/waitFor" in annotations
+        if waited and annotations.get("pulumi.com/skipAwait") != "true":
+            assert all(re.fullmatch(r"[0-9]+[ms]", timeout) for timeout in made.timeouts), made.name
 
 
 def test_no_plain_input_holds_a_secret(stack: Run) -> None:
@@ -317,7 +379,173 @@ def test_no_plain_input_holds_a_secret(stack: Run) -> None:
         assert not [made.name for made in holders if any(hidden in text for text in plain_texts(made.wire))]
 
 
-def test_the_image_is_built_from_a_directory_that_has_a_dockerfile(stack: Run) -> None:
-    (image,) = [made for made in stack.resources if made.type == "docker-build:index:Image"]
-    assert (ROOT / image.inputs["dockerfile"]["location"]).is_file()
-    assert (ROOT / image.inputs["context"]["location"]).is_dir()
+def test_nothing_that_is_made_once_and_kept_is_shown_in_plain_text(stack: Run) -> None:
+    kept = {made.name: made.inputs["input"] for made in stack.all("Stash")}
+    texts = {name: value if isinstance(value, str) else value["key"] for name, value in kept.items()}
+    assert texts.pop("cluster-uid") == UID
+    assert texts.keys() == {
+        "authority-authority",
+        "gateway-certificate",
+        "gateway-api-key",
+        *(f"{database_of(service.name)}-{what}" for service in OWNERS for what in ("certificate", "password")),
+    }
+    shown = [made.wire for made in stack.resources]
+    shown += [outputs for each in stack.component_outputs.values() for outputs in each]
+    for name, text in texts.items():
+        assert not [one for one in shown if any(text in plain for plain in plain_texts(one))], name
+    assert stack.secret_exports == {"api_key"}
+
+
+def test_each_image_is_built_from_a_directory_that_there_is_by_a_dockerfile_of_its_own(stack: Run) -> None:
+    images = [made.inputs for made in stack.resources if made.type == "docker-build:index:Image"]
+    assert len({image["dockerfile"]["location"] for image in images}) == len(images) == len(SERVICES)
+    for image in images:
+        assert (ROOT / image["dockerfile"]["location"]).is_file()
+        assert (ROOT / f"{image['dockerfile']['location']}.dockerignore").is_file()
+        assert (ROOT / image["context"]["location"]).is_dir()
+
+
+def guarantees(stack: Run, service: Service) -> Any:
+    """Return what a service's pods are promised that is nobody's to configure, as if its name were another."""
+    spec = stack.one("Deployment", f"{service.name}-deployment").inputs["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    own = {"serviceAccountName", "containers", "volumes"}
+    configured = {"name", "image", "resources", "ports", "envFrom", "volumeMounts"}
+    promised = {
+        "strategy": spec["strategy"],
+        "pod": {key: value for key, value in pod.items() if key not in own},
+        "container": {key: value for key, value in container.items() if key not in configured},
+        "metrics": stack.one("Service", f"{service.name}-metrics").inputs["spec"],
+        "budget": stack.one("PodDisruptionBudget", f"{service.name}-budget").inputs["spec"],
+    }
+    assert promised["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": "100%"}
+    assert promised["pod"].keys() >= {"topologySpreadConstraints", "terminationGracePeriodSeconds"}
+    assert promised["container"].keys() >= {"lifecycle", "startupProbe", "readinessProbe", "livenessProbe"}
+    return json.loads(json.dumps(promised).replace(f'"{service.name}"', '"service"'))
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_service_has_what_the_first_one_has(stack: Run, service: Service) -> None:
+    assert guarantees(stack, service) == guarantees(stack, SERVICES[0])
+    for kind, name in (
+        ("ServiceAccount", "account"),
+        ("ConfigMap", "config"),
+        ("Secret", "secrets"),
+        ("Service", "service"),
+        ("Service", "metrics"),
+        ("NetworkPolicy", "network"),
+        ("PodDisruptionBudget", "budget"),
+    ):
+        stack.one(kind, f"{service.name}-{name}")
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_service_is_scraped_promised_and_shown(stack: Run, service: Service) -> None:
+    declared = [made for made in stack.resources if made.type.endswith((":ConfigMap", ":PrometheusRule"))]
+    texts = json.dumps([made.inputs for made in declared])
+    for name in ("AvailabilityBudgetBurn", "LatencyBudgetBurn", "ServiceDown", "PodRestarting"):
+        assert name in texts
+    assert f'namespace=\\"{stack.exports["namespace"]}\\",service=\\"{service.name}\\"' in texts
+    if stack.all("ServiceMonitor"):
+        stack.one("ServiceMonitor", f"monitoring-{service.name}")
+        page = stack.one("ConfigMap", f"monitoring-{service.name}-dashboard").inputs["data"][f"{service.name}.json"]
+    else:
+        assert f"job_name: {service.name}" in texts
+        page = stack.one("ConfigMap", "prometheus-config").inputs["data"]["services.html"]
+        assert f'"{service.name}": [' in page
+    for edge in service.edges:
+        assert f"{service.name}-calls-{edge.callee}" in texts
+        assert f"Calls to {edge.callee}" in page
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_declared_call_is_let_through_on_both_sides_and_no_other(stack: Run, service: Service) -> None:
+    def peers(of: str, side: str, end: str) -> set[str]:
+        rules = stack.one("NetworkPolicy", f"{of}-network").inputs["spec"].get(side, [])
+        labels = [peer.get("podSelector", {}).get("matchLabels", {}) for rule in rules for peer in rule[end]]
+        return {one["app.kubernetes.io/name"] for one in labels if "app.kubernetes.io/name" in one}
+
+    names = {one.name for one in SERVICES}
+    callees = {edge.callee for edge in service.edges}
+    assert peers(service.name, "egress", "to") & names == callees
+    assert peers(service.name, "ingress", "from") & names == set(callers(SERVICES, service.name))
+
+
+def test_a_database_is_reached_by_its_owner_alone(stack: Run) -> None:
+    for owner in (service.name for service in OWNERS):
+        rules = stack.one("NetworkPolicy", f"{database_of(owner)}-network").inputs["spec"]["ingress"]
+        admitted = {
+            peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for rule in rules for peer in rule["from"]
+        }
+        assert owner in admitted
+        assert all(name.startswith(f"{owner}-") for name in admitted - {owner})
+
+
+@pytest.mark.parametrize("owner", [service.name for service in OWNERS])
+def test_nobody_but_the_owner_its_jobs_and_the_server_has_a_databases_files(
+    stack: Run, templates: dict[str, dict[str, Any]], owner: str
+) -> None:
+    database = database_of(owner)
+    secret = stack.one("Secret", f"{database}-connection")
+    name = f"{secret.name}-1a2b3c4d"
+    having = {maker for maker, one in templates.items() if name in json.dumps(one["spec"]["volumes"])}
+    assert having == {
+        f"{owner}-deployment",
+        f"{migration_of(owner)}-job",
+        *(f"{database}-{what}" for what in ("server", "backup-job", "restore-job")),
+    }
+
+
+@pytest.mark.parametrize("owner", [service.name for service in OWNERS])
+def test_a_services_pods_are_not_changed_before_its_database_has_migrated(stack: Run, owner: str) -> None:
+    job = stack.one("Job", f"{migration_of(owner)}-job")
+    assert job.urn in stack.one("Deployment", f"{owner}-deployment").depends_on
+    assert stack.one("StatefulSet", f"{database_of(owner)}-server").urn in job.depends_on
+
+
+@pytest.mark.parametrize("owner", [service.name for service in OWNERS])
+def test_the_alerts_of_a_database_are_about_objects_that_there_are(stack: Run, owner: str) -> None:
+    declared = [made for made in stack.resources if made.type.endswith((":ConfigMap", ":PrometheusRule"))]
+    texts = json.dumps([made.inputs for made in declared]).replace('\\"', '"')
+    for kind in ("StatefulSet", "CronJob"):
+        named = set(re.findall(rf'{kind.lower()}="([^"]+)"', texts))
+        assert named
+        assert named <= {made.inputs["metadata"]["name"] for made in stack.all(kind)}
+
+
+def test_every_route_leads_through_guards_to_a_port_of_a_service_that_there_are(stack: Run) -> None:
+    def named(kind: str) -> dict[str, dict[str, Any]]:
+        return {made.inputs["metadata"]["name"]: made.inputs["spec"] for made in stack.all(kind) if made.inputs}
+
+    gateways, guards, services = named("Gateway"), named("Middleware"), named("Service")
+    routed = named("HTTPRoute")
+    for spec in routed.values():
+        assert {parent["name"] for parent in spec["parentRefs"]} <= gateways.keys()
+        for rule in spec["rules"]:
+            filters = [one["extensionRef"]["name"] for one in rule.get("filters", []) if "extensionRef" in one]
+            assert set(filters) <= guards.keys()
+            for to in rule.get("backendRefs", []):
+                assert to["port"] in [port["port"] for port in services[to["name"]]["ports"]]
+    for service in SERVICES:
+        assert (service.name in routed) is bool(service.paths)
+        asked = f"{service.name}-api-key" in json.dumps(routed.get(service.name, {}))
+        assert asked is service.needs_key
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_the_gateway_is_let_in_by_what_it_leads_to_and_by_nothing_else(stack: Run, service: Service) -> None:
+    by_gateway = {
+        made.name
+        for made in stack.all("NetworkPolicy")
+        for rule in made.inputs["spec"].get("ingress", [])
+        if '"traefik"' in json.dumps(rule["from"])
+    }
+    assert (f"{service.name}-network" in by_gateway) is bool(service.paths)
+    assert by_gateway <= {f"{one.name}-network" for one in SERVICES}
+
+
+def test_nothing_is_published_but_the_stacks_own_monitoring(objects: list[Registered]) -> None:
+    types = {made.name: made.inputs["spec"]["type"] for made in objects if made.type.endswith(":Service")}
+    published = {name for name, found in types.items() if found != "ClusterIP"}
+    assert published <= {"prometheus-service", "alertmanager-service"}

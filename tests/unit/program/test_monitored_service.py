@@ -13,37 +13,50 @@ import pytest
 import services
 from components import alerts, panels, signals
 from components.exported_metrics import ExportedMetrics
-from components.monitored_service import MonitoredService, rules
+from components.monitored_service import MonitoredService, rules, shared_sections
 from components.panels import Panel, Query, Section
 from components.rules import Alert, Group, duration, metrics_of
-from components.signals import METRICS, SIGNALS, KubeStateMetrics, Signal, Sources
-from tests.unit.program.examples import EXPORTED, SERVICE, SERVICES, SOURCES
+from components.signals import METRICS, KubeStateMetrics, Source, Sources
+from tests.unit.program.examples import DATABASE, EXPORTED, SERVICE, SERVICES, SOURCES
 from tests.unit.program.harness import image_lock, run_stack
 
-NEEDING: dict[Signal, tuple[set[str], set[str]]] = {
-    "kube-state-metrics": ({"PodRestarting", "QuotaNearlyUsed"}, {"Rollout", "Restarts"}),
+NEEDING: dict[Source, tuple[set[str], set[str]]] = {
+    "kube-state-metrics": (
+        {"BackupMissed", "DatabaseDown", "PodRestarting", "QuotaNearlyUsed"},
+        {"Rollout", "Restarts"},
+    ),
     "cadvisor": ({"CpuThrottled", "MemoryNearLimit"}, {"CPU", "CPU throttled", "Memory"}),
+    "gateway": (
+        {"GatewayErrors"},
+        {"Requests through the gateway", "Durations at the gateway", "Refused by the gateway"},
+    ),
 }
-"""Alerts and panels that need a signal of the cluster; all others need none."""
+"""Alerts and panels that need a source beside the service; all others need none."""
 
 
-def declared(available: Sequence[Signal]) -> tuple[set[str], set[str]]:
+def declared(available: Sequence[Source]) -> tuple[set[str], set[str]]:
     """Return the names of the alerts and of the panels."""
-    found = [rule.name for group in rules([SERVICE], available, 1) for rule in group.rules if isinstance(rule, Alert)]
-    return set(found), {panel.title for section in SERVICE.sections(available, 1) for panel in section.panels}
+    groups = rules([SERVICE], available, 1, [DATABASE])
+    found = [rule.name for group in groups for rule in group.rules if isinstance(rule, Alert)]
+    sections = [*SERVICE.sections(available, 1), *chain(*shared_sections([SERVICE], available).values())]
+    return set(found), {panel.title for section in sections for panel in section.panels}
 
 
 def every_query() -> list[str]:
     """Return all that Prometheus is asked."""
-    of_rules = [rule.expr for group in rules(SERVICES, SIGNALS, 1) for rule in group.rules]
-    shown = [panel for one in SERVICES for section in one.sections(SIGNALS, 1) for panel in section.panels]
+    of_rules = [rule.expr for group in rules(SERVICES, signals.ALL, 1, [DATABASE]) for rule in group.rules]
+    sections = [section for one in SERVICES for section in one.sections(signals.ALL, 1)]
+    sections += chain(*shared_sections(SERVICES, signals.ALL).values())
+    shown = [panel for section in sections for panel in section.panels]
     return [*of_rules, *(query.expr for panel in shown for query in panel.queries)]
 
 
-@pytest.mark.parametrize("available", [[], ["kube-state-metrics"], ["cadvisor"], list(SIGNALS)], ids=str)
-def test_what_needs_a_signal_is_declared_where_that_is_there_and_only_there(available: list[Signal]) -> None:
-    all_alerts, all_panels = declared(SIGNALS)
-    absent = [NEEDING[name] for name in SIGNALS if name not in available]
+@pytest.mark.parametrize(
+    "available", [[], ["kube-state-metrics"], ["cadvisor"], ["gateway"], list(signals.ALL)], ids=str
+)
+def test_what_needs_a_signal_is_declared_where_that_is_there_and_only_there(available: list[Source]) -> None:
+    all_alerts, all_panels = declared(signals.ALL)
+    absent = [NEEDING[name] for name in signals.ALL if name not in available]
     lacking = [set(chain.from_iterable(one[kind] for one in absent)) for kind in (0, 1)]
     assert lacking[0] <= all_alerts
     assert lacking[1] <= all_panels
@@ -52,15 +65,18 @@ def test_what_needs_a_signal_is_declared_where_that_is_there_and_only_there(avai
 
 @pytest.mark.parametrize(
     ("stack", "without"),
-    [("dev", {"kubeStateMetrics": None, "kubelets": None}), ("staging", {"signals": []})],
+    [
+        ("dev", {"monitoring": {"kubeStateMetrics": None, "kubelets": None}, "gateway": {"metrics": None}}),
+        ("staging", {"monitoring": {"signals": []}}),
+    ],
     ids=["own", "operator"],
 )
 def test_without_signals_neither_back_end_is_told_of_what_needs_them(
     stack: str, without: dict[str, Any], tmp_path: Path
 ) -> None:
     needing = "|".join(chain.from_iterable(METRICS.values()))
-    for monitoring, there in (({}, True), (without, False)):
-        result = run_stack(stack, {"monitoring": monitoring, **image_lock(tmp_path)})
+    for changes, there in (({}, True), (without, False)):
+        result = run_stack(stack, {**changes, **image_lock(tmp_path)})
         inputs = [made.inputs for made in (*result.all("ConfigMap"), *result.all("PrometheusRule"))]
         assert bool(re.search(needing, str(inputs))) is there
 
@@ -70,7 +86,8 @@ def test_the_sources_that_are_given_are_the_signals_that_are_there() -> None:
     assert list(Sources().available) == []
     assert list(Sources(kube_state_metrics=where).available) == ["kube-state-metrics"]
     assert list(Sources(kubelets=["10.0.0.0/8"]).available) == ["cadvisor"]
-    assert list(SOURCES.available) == list(SIGNALS)
+    assert list(Sources(gateway=SOURCES.gateway).available) == ["gateway"]
+    assert list(SOURCES.available) == list(signals.ALL)
 
 
 def test_kubelets_that_are_at_no_network_are_refused() -> None:
@@ -101,7 +118,7 @@ def test_the_metrics_of_a_query_are_those_that_prometheus_finds_in_it(expr: str,
 def test_a_metric_that_the_service_does_not_export_is_an_error_that_names_it(name: str) -> None:
     lacking = replace(SERVICE, exported=replace(EXPORTED, names=EXPORTED.names - {name}))
     with pytest.raises(ValueError, match=f"of webapp needs {name}, which nobody exports; the service itself exports "):
-        (rules([lacking], SIGNALS, 1), lacking.sections(SIGNALS, 1))
+        (rules([lacking], signals.ALL, 1), lacking.sections(signals.ALL, 1))
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging"])
@@ -121,7 +138,7 @@ def test_a_preview_fails_where_a_panel_asks_for_what_nobody_exports(
     query = Query(expr="sum(http_request_total{})", legend="misspelt")
     wrong = Section(title="New", panels=[Panel(title="Mine", unit="requests", queries=[query], description="Wrong.")])
     monkeypatch.setattr(panels, "sections", lambda *_: [wrong])
-    with pytest.raises(ValueError, match="the panel 'Mine' of webapp needs http_request_total, which nobody exports"):
+    with pytest.raises(ValueError, match="the panel 'Mine' of catalog needs http_request_total, which nobody exports"):
         run_stack(stack, image_lock(tmp_path))
 
 
@@ -138,7 +155,8 @@ def test_a_rule_may_read_what_another_records_but_not_what_none_does(monkeypatch
 
 
 def test_two_services_have_the_same_rules_each_about_itself() -> None:
-    one, other = ([repr(group) for group in service.groups(SIGNALS, 1)] for service in SERVICES)
+    alike = [replace(service, calls=[]) for service in SERVICES]
+    one, other = ([repr(group) for group in service.groups(signals.ALL, 1)] for service in alike)
     assert [text.replace("webapp", "catalog") for text in one] == other
 
 

@@ -1,5 +1,6 @@
 """The stack's own Prometheus."""
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -7,8 +8,10 @@ import pytest
 import yaml
 
 from components.alertmanager import Alertmanager, AlertmanagerArgs
+from components.monitored_service import MonitoredService
 from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
+from components.server import LARGEST
 from components.signals import Sources
 from tests.unit.program.examples import NAMESPACE, SERVICE, SOURCES
 from tests.unit.program.harness import ADDRESS, LABELS, Run, run
@@ -50,6 +53,11 @@ def server(**changes: Any) -> Run:
     return run(declare)
 
 
+def services(count: int) -> list[MonitoredService]:
+    targets = [replace(SERVICE.target, name=f"service{number}") for number in range(count)]
+    return [replace(SERVICE, target=target, calls=()) for target in targets]
+
+
 @pytest.fixture(scope="module")
 def prometheus() -> Run:
     return server()
@@ -66,10 +74,29 @@ def test_it_reads_the_configuration_that_is_rendered_from_the_targets(prometheus
     assert [job["job_name"] for job in config["scrape_configs"]] == ["webapp"]
     volume = next(volume for volume in pod["volumes"] if volume["name"] == "config")
     config_map = prometheus.one("ConfigMap", "prometheus-config").inputs
-    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
-    assert {item["key"] for item in volume["configMap"]["items"]} == config_map["data"].keys()
+    (source,) = volume["projected"]["sources"]
+    assert source["configMap"]["name"] == config_map["metadata"]["name"]
+    assert {item["key"] for item in source["configMap"]["items"]} == config_map["data"].keys()
     mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "config")
     assert f"--config.file={mount['mountPath']}/prometheus.yml" in pod["containers"][0]["args"]
+
+
+def test_what_one_config_map_cannot_hold_is_shared_out_and_all_of_it_is_mounted() -> None:
+    run = server(services=services(80))
+    maps = run.all("ConfigMap")
+    made = {one.inputs["metadata"]["name"]: one.inputs["data"] for one in maps if one.name.startswith("prometheus-")}
+    assert len(made) > 1
+    for data in made.values():
+        assert 0 < sum(len(text.encode()) for text in data.values()) <= LARGEST
+    pod = run.one("Deployment", "prometheus-deployment").inputs["spec"]["template"]["spec"]
+    sources = next(volume["projected"]["sources"] for volume in pod["volumes"] if volume["name"] == "config")
+    mounted = {one["configMap"]["name"]: {item["key"] for item in one["configMap"]["items"]} for one in sources}
+    assert mounted == {name: data.keys() for name, data in made.items()}
+
+
+def test_a_file_that_no_config_map_could_hold_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=rf"files must each have at most {LARGEST} bytes, found \d+ in rules.yml"):
+        server(services=services(200))
 
 
 def test_a_changed_configuration_rolls_the_server(prometheus: Run) -> None:
@@ -110,13 +137,17 @@ def test_it_talks_to_what_it_scrapes_and_to_the_api_server_alone(prometheus: Run
 
 def test_with_the_clusters_signals_it_talks_to_their_sources_too() -> None:
     rules = server(sources=SOURCES).one("NetworkPolicy", "prometheus-network").inputs["spec"]["egress"]
-    (state,), (kubelets,) = (rule["to"] for rule in rules[-2:])
+    (state,), (kubelets,), (gateway,) = (rule["to"] for rule in rules[-3:])
     assert state == {
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kube-state-metrics"}},
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
     }
     assert kubelets == {"ipBlock": {"cidr": "10.90.0.1/32"}}
-    assert [[port["port"] for port in rule["ports"]] for rule in rules[-2:]] == [[8080], [10250]]
+    assert gateway == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "traefik"}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}},
+    }
+    assert [[port["port"] for port in rule["ports"]] for rule in rules[-3:]] == [[8080], [10250], [9100]]
 
 
 def test_beyond_its_namespace_it_may_find_nodes_and_read_their_kubelets_metrics_and_no_more() -> None:
@@ -146,8 +177,8 @@ def test_two_stacks_in_one_cluster_do_not_share_rights_to_its_nodes() -> None:
 def test_rules_and_page_are_where_the_server_looks_for_them(prometheus: Run, pod: dict[str, Any]) -> None:
     (container,) = pod["containers"]
     folder = next(mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "config")
-    config_map = next(volume["configMap"] for volume in pod["volumes"] if volume["name"] == "config")
-    files = {f"{folder}/{item['path']}" for item in config_map["items"]}
+    sources = next(volume["projected"]["sources"] for volume in pod["volumes"] if volume["name"] == "config")
+    files = {f"{folder}/{item['path']}" for source in sources for item in source["configMap"]["items"]}
     data = prometheus.one("ConfigMap", "prometheus-config").inputs["data"]
     assert set(yaml.safe_load(data["prometheus.yml"])["rule_files"]) <= files
     (consoles,) = (arg.partition("=")[2] for arg in container["args"] if "console.templates" in arg)

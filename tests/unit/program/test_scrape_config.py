@@ -81,11 +81,11 @@ def test_each_signal_that_is_there_has_a_job_and_no_other() -> None:
         ]
         for sources in (NOWHERE, SOURCES)
     }
-    assert found == {False: ["webapp"], True: ["webapp", "kube-state-metrics", "cadvisor"]}
+    assert found == {False: ["webapp"], True: ["webapp", "kube-state-metrics", "cadvisor", "gateway"]}
 
 
 def test_of_the_clusters_signals_what_is_about_other_namespaces_is_dropped_before_it_is_stored() -> None:
-    for job in yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][1:]:
+    for job in yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][1:3]:
         (keep,) = job["metric_relabel_configs"]
         assert keep == {"action": "keep", "source_labels": ["namespace"], "regex": NAMESPACE}
         # Else the labels of the source itself would stand where those of the pods belong.
@@ -93,10 +93,48 @@ def test_of_the_clusters_signals_what_is_about_other_namespaces_is_dropped_befor
 
 
 def test_a_kubelet_is_asked_by_tls_with_the_servers_own_token() -> None:
-    job = yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][-1]
+    job = yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][2]
     assert (job["scheme"], job["metrics_path"]) == ("https", "/metrics/cadvisor")
     assert job["tls_config"].keys() == {"ca_file"}
     assert job["authorization"]["credentials_file"].endswith("/token")
+
+
+def of_router(router: str) -> dict[str, str] | None:
+    """Return the labels of a series of the gateway, by Prometheus' own rules; None if it is dropped."""
+    job = yaml.safe_load(text([WEBAPP], sources=SOURCES))["scrape_configs"][-1]
+    labels = {"router": router, "service": f"{router}-wrr", "code": "200"}
+    for rule in job["metric_relabel_configs"]:
+        found = re.fullmatch(rule.get("regex", ".*"), ";".join(labels[name] for name in rule.get("source_labels", [])))
+        match rule.get("action", "replace"):
+            case "keep":
+                if not found:
+                    return None
+            case "labeldrop":
+                labels = {name: value for name, value in labels.items() if not re.fullmatch(rule["regex"], name)}
+            case "replace":
+                assert found
+                labels[rule["target_label"]] = rule.get("replacement") or found[1]
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("router", "route"),
+    [
+        (f"httproute-{NAMESPACE}-webapp-gw-{NAMESPACE}-gateway-ep-websecure-0-1f@kubernetesgateway", "webapp"),
+        (f"httproute-{NAMESPACE}-my-shop-gw-{NAMESPACE}-gateway-ep-web-0-1f@kubernetesgateway", "my-shop"),
+        (f"httproute-{NAMESPACE}-2-webapp-gw-{NAMESPACE}-2-gateway-ep-websecure-0-1f@kubernetesgateway", None),
+        (f"httproute-{NAMESPACE}-webapp-gw-{NAMESPACE}-other-ep-websecure-0-1f@kubernetesgateway", None),
+        (f"httproute-my-{NAMESPACE}-webapp-gw-my-{NAMESPACE}-gateway-ep-websecure-0-1f@kubernetesgateway", None),
+        ("httproute-other-webapp-gw-other-gateway-ep-websecure-0-1f@kubernetesgateway", None),
+        ("prometheus@internal", None),
+        ("", None),
+    ],
+)
+def test_of_the_gateways_series_those_of_the_stacks_own_routes_are_kept_by_the_routes_names(
+    router: str, route: str | None
+) -> None:
+    kept = {"code": "200", "namespace": NAMESPACE, "route": route} if route else None
+    assert of_router(router) == kept
 
 
 def test_rules_are_read_and_alerts_sent_where_the_arguments_say() -> None:

@@ -136,5 +136,5 @@ def test_a_call_stands_in_the_callers_environment_and_rolls_its_pods(webapp: Ser
 
 def test_what_a_call_sets_cannot_be_configured(webapp: Service, catalog: Service) -> None:
     webapp.calls(catalog, timeout=0.5, retries=2)
-    with pytest.raises(ValueError, match="config must not set CATALOG_URL: the component sets it itself"):
+    with pytest.raises(ValueError, match="config must not set CATALOG_URL: the component or the image sets it itself"):
         args(calls=dict.fromkeys(webapp.edges, 80), config={"CATALOG_URL": "http://elsewhere"})

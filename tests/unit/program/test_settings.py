@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+import config_schema
 import settings
+from components.signals import Traefik
+from keys.database import CloudNativePg, Managed, Postgres
 from keys.monitoring import PrometheusOperator, PrometheusServer
+from services import SERVICES
 from settings import Settings, SettingsError
 from tests.unit.program.harness import DIGEST, PROJECT, ROOT, encoded, run
 
@@ -20,8 +24,17 @@ VALID: dict[str, Any] = {
     "registry": {"address": "10.90.0.1:5000"},
     "registryPassword": "",
     "allowMutableTags": True,
+    **{key: {} for key in settings.SERVICE_KEYS},
     "build": {"baseImage": "10.90.0.1:5000/base/python:3.11", "buildImage": "10.90.0.1:5000/base/python-build:3.11"},
-    "webapp": {},
+    "gateway": {
+        "className": "traefik",
+        "extensions": "traefik",
+        "namespace": "traefik",
+        "host": "10.90.1.1",
+        "certificate": {"kind": "own"},
+        "rateLimit": {"requestsPerSecond": 500, "burst": 1000},
+    },
+    "catalog": {"database": {"kind": "postgres", "image": "10.90.0.1:5000/base/postgres:15"}},
     "monitoring": {
         "kind": "prometheus",
         "image": "10.90.0.1:5000/base/prometheus:3",
@@ -29,7 +42,18 @@ VALID: dict[str, Any] = {
         "apiServer": ["10.90.0.1/32"],
     },
 }
+PLAIN_GATEWAY = {key: value for key, value in VALID["gateway"].items() if key not in ("extensions", "rateLimit")}
 OPERATOR = {"kind": "operator"}
+MANAGED = {
+    "kind": "managed",
+    "host": "db.example.com",
+    "dbname": "shop",
+    "username": "shop",
+    "networks": ["192.0.2.8/32"],
+}
+CLOUD_NATIVE_PG = {"kind": "cloudnative-pg", "apiServer": ["10.90.0.1/32"]}
+CERT_MANAGER = {"kind": "cert-manager", "issuer": "letsencrypt"}
+DATABASE_PASSWORD = "catalogDatabasePassword"
 
 
 def parsed(values: Mapping[str, Any], *secrets: str) -> Settings:
@@ -115,6 +139,32 @@ WRONG: list[tuple[str, Any, str]] = [
     ("registry.address", 5000, "host[:port][/path] without a scheme"),
     ("registry.username", "", "a non-empty string"),
     ("registry.username", 7, "a non-empty string"),
+    ("gateway", "traefik", "an object with className, extensions, namespace, host, certificate, rateLimit"),
+    ("gateway", False, "an object with className, extensions, namespace, host, certificate, rateLimit"),
+    ("gateway.className", "", "a DNS name in lower case"),
+    ("gateway.className", "Traefik", "a DNS name in lower case"),
+    ("gateway.extensions", "nginx", "traefik"),
+    ("gateway.extensions", True, "traefik"),
+    ("gateway.namespace", "a.b", "lower-case letters, digits and hyphens, at most 63"),
+    (
+        "gateway.host",
+        "https://shop.example.com",
+        "a DNS name in lower case, such as shop.example.com, or an IP address",
+    ),
+    ("gateway.certificate", "own", "an object whose kind is one of cert-manager, own"),
+    ("gateway.certificate.kind", "acme", "one of cert-manager, own"),
+    ("gateway.rateLimit", 500, "an object with requestsPerSecond, burst"),
+    ("gateway.rateLimit.requestsPerSecond", 0, "a whole number from 1 to 1000000"),
+    ("gateway.rateLimit.burst", "9", "a whole number from 1 to 1000000"),
+    ("gateway.maxBodyBytes", 0, "a whole number from 1 to 1099511627776"),
+    ("gateway.maxBodyBytes", "1Mi", "a whole number from 1 to 1099511627776"),
+    ("gateway.sourceRanges", [], "a list of at least 1 network in CIDR notation"),
+    ("gateway.sourceRanges", "0.0.0.0/0", "a list of at least 1 network in CIDR notation"),
+    ("gateway.timeoutSeconds", 0, "a whole number from 1 to 3600"),
+    ("gateway.timeoutSeconds", 3601, "a whole number from 1 to 3600"),
+    ("gateway.metrics", 9100, "an object with service, port"),
+    ("gateway.metrics.service", "Traefik", "lower-case letters, digits and hyphens, at most 63"),
+    ("gateway.metrics.port", 0, "a whole number from 1 to 65535"),
     ("build", True, "an object with builder, builderName"),
     ("build.builder", "kaniko", "one of buildkit, docker"),
     ("build.builder", 1, "one of buildkit, docker"),
@@ -131,6 +181,19 @@ WRONG: list[tuple[str, Any, str]] = [
     ("build.caCertificates", "/no/such/file", "the absolute path of a readable file with certificates in PEM"),
     ("build.caCertificates", "/etc/hostname", "the absolute path of a readable file with certificates in PEM"),
     ("build.caCertificates", "/etc", "the absolute path of a readable file with certificates in PEM"),
+    ("catalog", 3, "an object with version, image, replicas"),
+    ("catalog.database", "postgres", "an object whose kind is one of cloudnative-pg, managed, postgres"),
+    ("catalog.database.kind", "mysql", "one of cloudnative-pg, managed, postgres"),
+    ("catalog.database.storage", "1GB", "a positive Kubernetes quantity"),
+    ("catalog.database.storageClass", "Fast SSD", "lower-case letters, digits and hyphens, at most 63"),
+    ("catalog.database.droppable", "no", "true or false"),
+    ("catalog.database.image", "postgres:latest", "an image with a digest or a tag other than latest"),
+    ("catalog.database.image", None, "an image with a digest or a tag other than latest"),
+    ("catalog.database.backupStorage", 1, "a positive Kubernetes quantity"),
+    ("catalog.database.backupSchedule", "0 3 * * 1", "a minute and an hour in cron's notation, such as 0 3 * * *"),
+    ("catalog.database.backupSchedule", "@daily", "a minute and an hour in cron's notation, such as 0 3 * * *"),
+    ("catalog.database.backupsKept", 0, "a whole number from 1 to 100"),
+    ("catalog.database.backupsKept", 101, "a whole number from 1 to 100"),
     ("webapp", 3, "an object with version, image, replicas"),
     ("webapp.version", "", "1 to 128 letters, digits"),
     ("webapp.version", "one two", "1 to 128 letters, digits"),
@@ -234,13 +297,30 @@ def leaves(values: Mapping[str, Any], path: str = "") -> set[str]:
 
 def test_there_is_a_wrong_value_for_every_key() -> None:
     monitoring = {**VALID["monitoring"], "kubeStateMetrics": {}}
-    values = {**VALID, "webapp": {"config": {"COLOUR": "blue"}}, "monitoring": monitoring}
+    gateway = {**VALID["gateway"], "metrics": {}}
+    values = {**VALID, "webapp": {"config": {"COLOUR": "blue"}}, "monitoring": monitoring, "gateway": gateway}
     model = parsed(values).model_dump(by_alias=True)
-    # A password has no wrong form; what is secret or about an operator is tested by itself below.
-    assert leaves(model) - set(settings.SECRETS) <= {path for path, _, _ in WRONG}
+    # All services have the same keys, but for the database; a password has no wrong form; and what is secret, or is
+    # there with another kind, is tested by itself below.
+    others = [key for key in settings.SERVICE_KEYS if key != "webapp"]
+    of_all = {path for key in others for path in leaves(model[key], key) if not path.startswith(f"{key}.database")}
+    assert leaves(model) - of_all - set(settings.SECRETS) <= {path for path, _, _ in WRONG}
+
+
+def test_the_keys_of_all_services_are_the_same_but_for_the_database() -> None:
+    catalog, webapp = (parsed(VALID).services[name].model_dump() for name in ("catalog", "webapp"))
+    assert catalog.keys() - webapp.keys() == {"database"}
+    assert webapp.keys() <= catalog.keys()
 
 
 REQUIRED = [
+    "gateway.className",
+    "gateway.namespace",
+    "gateway.host",
+    "gateway.certificate",
+    "gateway.certificate.kind",
+    "gateway.rateLimit.requestsPerSecond",
+    "gateway.rateLimit.burst",
     "environment",
     "owner",
     "cluster",
@@ -257,6 +337,10 @@ REQUIRED = [
     "monitoring.image",
     "monitoring.alertmanagerImage",
     "monitoring.apiServer",
+    "catalog",
+    "catalog.database",
+    "catalog.database.kind",
+    "catalog.database.image",
 ]
 
 
@@ -269,13 +353,7 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
     ("path", "hint"),
     [
         ("enviroment", "did you mean environment?"),
-        (
-            "xyz",
-            (
-                "known are environment, owner, cluster, registry, registryPassword, imageLock, allowMutableTags, "
-                "build, alertWebhookUrl, monitoring, tracing, quota, webapp, webappSecrets"
-            ),
-        ),
+        ("xyz", f"known are {', '.join(settings.schema()['properties'])}"),
         ("cluster.namspace", "did you mean namespace?"),
         ("webapp.replica", "did you mean replicas?"),
         ("webapp.metrics_port", "did you mean metricsPort?"),
@@ -353,11 +431,19 @@ def test_a_limit_below_the_default_request_is_refused() -> None:
         "FAULT_ERROR_PERCENT",
         "FAULT_DELAY_SECONDS",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "SERVICE",
+        "CATALOG_URL",
+        "CATALOG_TIMEOUT_SECONDS",
+        "CATALOG_RETRIES",
     ],
 )
 def test_variables_that_the_component_sets_cannot_be_set(name: str) -> None:
     line = problem(changed(f"webapp.config.{name}", "1"))
-    assert line == f"webapp.config must not set {name}: the component sets it itself"
+    assert line == f"webapp.config must not set {name}: the component or the image sets it itself"
+
+
+def test_a_service_may_set_what_only_calls_that_it_does_not_make_would_set() -> None:
+    assert parsed(changed("catalog.config.CATALOG_URL", "http://x")).services["catalog"].config
 
 
 def test_a_collector_and_its_networks_go_together() -> None:
@@ -385,6 +471,7 @@ def test_a_tag_without_a_digest_is_refused_unless_that_is_allowed(tmp_path: Path
         "build.buildImage",
         "monitoring.image",
         "monitoring.alertmanagerImage",
+        "catalog.database.image",
     ]
     for line in lines:
         assert "a tag can be another image tomorrow" in line
@@ -394,19 +481,21 @@ def test_a_tag_without_a_digest_is_refused_unless_that_is_allowed(tmp_path: Path
 
 def test_a_tag_that_the_lock_lists_is_pinned_to_its_digest(tmp_path: Path) -> None:
     monitoring = VALID["monitoring"]
-    tagged = [*VALID["build"].values(), monitoring["image"], monitoring["alertmanagerImage"]]
+    database = VALID["catalog"]["database"]["image"]
+    tagged = [*VALID["build"].values(), monitoring["image"], monitoring["alertmanagerImage"], database]
     read = parsed(without_tags(tmp_path / "lock", dict.fromkeys(tagged, DIGEST)))
+    chosen, _ = read.database("catalog")
     assert isinstance(read.monitoring, PrometheusServer)
+    assert isinstance(chosen, Postgres)
     images = [read.build.base_image, read.build.build_image]
-    found = [*images, read.monitoring.image, read.monitoring.alertmanager_image]
+    found = [*images, read.monitoring.image, read.monitoring.alertmanager_image, chosen.image]
     assert found == [f"{image}@{DIGEST}" for image in tagged]
 
 
 def test_an_image_with_a_digest_needs_no_lock() -> None:
     build = {"baseImage": PINNED, "buildImage": PINNED}
-    assert (
-        parsed({**VALID, "allowMutableTags": False, "build": build, "monitoring": OPERATOR}).build.base_image == PINNED
-    )
+    values = {**changed("catalog.database.image", PINNED), "build": build, "monitoring": OPERATOR}
+    assert parsed({**values, "allowMutableTags": False}).build.base_image == PINNED
 
 
 @pytest.mark.parametrize("content", ["", "[]", '"x"', '{"a/b:1": "sha256:1"}', '{"a/b:1": 7}'])
@@ -421,30 +510,79 @@ def test_an_autoscaler_must_have_room_above_the_fewest_pods() -> None:
     assert line.startswith("webapp.autoscaling must have maxReplicas above replicas (3), found 3")
 
 
+@pytest.fixture
+def two_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings know of no services but two, so that what all ask for together does not change with the map."""
+    monkeypatch.setattr(settings, "_FIELDS", {"catalog": "catalog", "webapp": "webapp"})
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("quota.pods", 7, "pods 8 (webapp 6, prometheus 1, alertmanager 1), found 7"),
-        ("quota.cpu", "350m", "cpu 0.36 (webapp 0.3, prometheus 0.05, alertmanager 0.01), found 350m"),
-        ("quota.memory", "640Mi", "memory 704Mi (webapp 576Mi, prometheus 96Mi, alertmanager 32Mi), found 640Mi"),
+        (
+            "quota.pods",
+            17,
+            (
+                "pods 18 (catalog 6, webapp 6, catalog-database 1, catalog-database-backup 2, catalog-migration 1, "
+                "prometheus 1, alertmanager 1), found 17"
+            ),
+        ),
+        (
+            "quota.cpu",
+            "770m",
+            (
+                "cpu 0.78 (catalog 0.3, webapp 0.3, catalog-database 0.05, catalog-database-backup 0.02, "
+                "catalog-migration 0.05, prometheus 0.05, alertmanager 0.01), found 770m"
+            ),
+        ),
+        (
+            "quota.memory",
+            "1503Mi",
+            (
+                "memory 1504Mi (catalog 576Mi, webapp 576Mi, catalog-database 64Mi, catalog-database-backup 64Mi, "
+                "catalog-migration 96Mi, prometheus 96Mi, alertmanager 32Mi), found 1503Mi"
+            ),
+        ),
         (
             "quota.ephemeralStorage",
-            "400Mi",
-            "ephemeral_storage 464Mi (webapp 192Mi, prometheus 256Mi, alertmanager 16Mi), found 400Mi",
+            "735Mi",
+            (
+                "ephemeral_storage 736Mi (catalog 192Mi, webapp 192Mi, catalog-database 16Mi, catalog-database-backup "
+                "32Mi, catalog-migration 32Mi, prometheus 256Mi, alertmanager 16Mi), found 735Mi"
+            ),
         ),
-        ("webapp.replicas", 30, "pods 62 (webapp 60, prometheus 1, alertmanager 1), found 50"),
-        ("webapp.autoscaling", {"maxReplicas": 30}, "pods 62 (webapp 60, prometheus 1, alertmanager 1), found 50"),
+        ("webapp.replicas", 30, "pods 72 (catalog 6, webapp 60, "),
+        ("webapp.autoscaling", {"maxReplicas": 30}, "pods 72 (catalog 6, webapp 60, "),
+        ("catalog.replicas", 30, "pods 72 (catalog 60, webapp 6, "),
+        (
+            "catalog.database",
+            {**CLOUD_NATIVE_PG, "instances": 9},
+            "pods 25 (catalog 6, webapp 6, catalog-database 10, catalog-migration 1, prometheus 1, alertmanager 1)",
+        ),
     ],
 )
+@pytest.mark.usefixtures("two_services")
 def test_a_quota_without_room_for_a_rollout_of_everything_is_refused(path: str, value: Any, said: str) -> None:
-    line = problem(changed(path, value))
+    values = changed(path, value)
+    # So that there is too little room for what has none in the whole of the default.
+    values.setdefault("quota", {} if "replicas" in path or "autoscaling" in path else {"pods": 24})
+    line = problem(values)
     assert line.startswith("quota must hold what all services ask for at most")
     assert said in line
 
 
+@pytest.mark.usefixtures("two_services")
 def test_exactly_the_room_that_is_needed_is_accepted() -> None:
-    quota = {"pods": 8, "cpu": "360m", "memory": "704Mi", "ephemeralStorage": "464Mi"}
-    assert parsed({**VALID, "quota": quota}).quota.pods == 8
+    quota = {"pods": 18, "cpu": "780m", "memory": "1504Mi", "ephemeralStorage": "736Mi"}
+    assert parsed({**VALID, "quota": quota}).quota.pods == 18
+
+
+@pytest.mark.usefixtures("two_services")
+def test_a_database_that_somebody_else_runs_asks_for_no_room() -> None:
+    values = {**changed("catalog.database", MANAGED), "quota": {"pods": 15}, DATABASE_PASSWORD: "hush"}
+    assert parsed(values, DATABASE_PASSWORD).quota.pods == 15
+    line = problem({**values, "quota": {"pods": 14}}, DATABASE_PASSWORD)
+    assert "pods 15 (catalog 6, webapp 6, catalog-migration 1, prometheus 1, alertmanager 1), found 14" in line
 
 
 def test_secrets_of_the_service_are_read_where_they_are_encrypted() -> None:
@@ -513,8 +651,7 @@ def test_a_plain_password_is_refused_with_the_command_that_encrypts_it() -> None
 
 def test_a_secret_anywhere_else_is_refused() -> None:
     assert problem(VALID, "webapp") == (
-        "webapp must not hold a secret, which it would not keep; "
-        "only registryPassword, alertWebhookUrl, webappSecrets do"
+        f"webapp must not hold a secret, which it would not keep; only {', '.join(settings.SECRETS)} do"
     )
 
 
@@ -531,22 +668,87 @@ def test_what_is_no_url_of_a_webhook_is_named_and_not_shown(url: str) -> None:
     assert "hush" not in line
 
 
-# Key below monitoring of the kind operator, wrong value, limit.
-WRONG_WITH_AN_OPERATOR: list[tuple[str, Any, str]] = [
-    ("labels", "release", "an object of Kubernetes labels"),
-    ("namespace", "A", "lower-case letters, digits and hyphens, at most 63"),
-    ("runbooks", "", "a non-empty string"),
-    ("scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
-    ("signals", "cadvisor", "a list, each one of kube-state-metrics, cadvisor"),
-    ("windowDivisor", 10, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes long"),
-]
+# Where another kind than in VALID is chosen, the object with it, and of it: key, wrong value, limit.
+OTHER_KINDS: dict[str, tuple[str, dict[str, Any], list[tuple[str, Any, str]]]] = {
+    "operator": (
+        "monitoring",
+        OPERATOR,
+        [
+            ("labels", "release", "an object of Kubernetes labels"),
+            ("namespace", "A", "lower-case letters, digits and hyphens, at most 63"),
+            ("runbooks", "", "a non-empty string"),
+            ("scrapeIntervalSeconds", 0, "a whole number from 1 to 300"),
+            ("signals", "cadvisor", "a list, each one of kube-state-metrics, cadvisor"),
+            ("windowDivisor", 10, "a divisor of 300 that leaves the shortest window, 300 s, at least 4 scrapes long"),
+        ],
+    ),
+    "managed": (
+        "catalog.database",
+        MANAGED,
+        [
+            ("host", "https://db.example.com", "a DNS name in lower case"),
+            ("port", 0, "a whole number from 1 to 65535"),
+            ("dbname", "", "a non-empty string"),
+            ("username", 7, "a non-empty string"),
+            ("ca", "", "a non-empty string"),
+            ("networks", [], "a list of at least 1 network in CIDR notation"),
+        ],
+    ),
+    "cloudnative-pg": (
+        "catalog.database",
+        CLOUD_NATIVE_PG,
+        [
+            ("storage", "1GB", "a positive Kubernetes quantity"),
+            ("storageClass", "", "lower-case letters, digits and hyphens, at most 63"),
+            ("droppable", 1, "true or false"),
+            ("instances", 10, "a whole number from 1 to 9"),
+            ("image", "postgres", "an image with a digest or a tag other than latest"),
+            ("operatorNamespace", "CNPG", "lower-case letters, digits and hyphens, at most 63"),
+            ("apiServer", "10.90.0.1", "a list of at least 1 network in CIDR notation"),
+        ],
+    ),
+    "cert-manager": (
+        "gateway.certificate",
+        CERT_MANAGER,
+        [
+            ("issuer", "Lets Encrypt", "a DNS name in lower case"),
+            ("issuerKind", "Authority", "one of ClusterIssuer, Issuer"),
+        ],
+    ),
+}
 
 
-@pytest.mark.parametrize(("key", "value", "limit"), WRONG_WITH_AN_OPERATOR)
-def test_a_wrong_value_is_refused_with_an_operator_too(key: str, value: Any, limit: str) -> None:
-    line = problem({**VALID, "monitoring": {**OPERATOR, key: value}})
-    assert line.startswith(f"monitoring.{key} must be {limit}")
+@pytest.mark.parametrize(
+    ("path", "chosen", "key", "value", "limit"),
+    [(path, chosen, *each) for path, chosen, wrong in OTHER_KINDS.values() for each in wrong],
+)
+def test_a_wrong_value_is_refused_with_another_kind_too(
+    path: str, chosen: dict[str, Any], key: str, value: Any, limit: str
+) -> None:
+    line = problem(changed(path, {**chosen, key: value}))
+    assert line.startswith(f"{path}.{key} must be {limit}")
     assert f", found {json.dumps(value)}" in line.replace("'", '"')
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_there_is_a_wrong_value_for_every_key_of_another_kind(kind: str) -> None:
+    path, _, wrong = OTHER_KINDS[kind]
+    _, schema = config_schema.locate(settings.schema(), (*path.split("."), kind))
+    assert schema["properties"].keys() - {"kind"} == {key for key, _, _ in wrong}
+
+
+@pytest.mark.parametrize(
+    ("path", "chosen", "key"),
+    [
+        (path, chosen, key)
+        for path, chosen, _ in OTHER_KINDS.values()
+        for key in chosen
+        if key != "kind"  # which is missing in the same way for all
+    ],
+)
+def test_a_missing_key_of_another_kind_is_named_too(path: str, chosen: dict[str, Any], key: str) -> None:
+    less = {name: value for name, value in chosen.items() if name != key}
+    assert problem(changed(path, less)).startswith(f"{path}.{key} is missing; it must be ")
 
 
 def test_a_signal_that_there_is_not_is_named_by_its_place() -> None:
@@ -556,9 +758,93 @@ def test_a_signal_that_there_is_not_is_named_by_its_place() -> None:
     )
 
 
-def test_there_is_a_wrong_value_for_every_key_with_an_operator() -> None:
-    read = parsed({**VALID, "monitoring": OPERATOR}).monitoring.model_dump(by_alias=True)
-    assert set(read) - {"kind"} == {key for key, _, _ in WRONG_WITH_AN_OPERATOR}
+@pytest.mark.parametrize(
+    ("chosen", "kind"),
+    [(VALID["catalog"]["database"], Postgres), (MANAGED, Managed), (CLOUD_NATIVE_PG, CloudNativePg)],
+    ids=["own", "managed", "operator"],
+)
+def test_one_key_chooses_what_a_database_runs_on(chosen: dict[str, Any], kind: type) -> None:
+    password = {DATABASE_PASSWORD: "hush"} if chosen is MANAGED else {}
+    read = parsed({**changed("catalog.database", chosen), **password}, *password)
+    keys, found = read.database("catalog")
+    assert isinstance(keys, kind)
+    assert found == password.get(DATABASE_PASSWORD, "")
+
+
+def test_who_owns_no_database_has_none() -> None:
+    with pytest.raises(TypeError, match="webapp owns no database"):
+        parsed(VALID).database("webapp")
+
+
+def test_a_managed_database_has_a_password_that_somebody_sets() -> None:
+    assert problem(changed("catalog.database", MANAGED)) == (
+        "catalogDatabasePassword must be set, because catalog.database is of kind managed"
+    )
+
+
+@pytest.mark.parametrize("chosen", [VALID["catalog"]["database"], CLOUD_NATIVE_PG], ids=lambda chosen: chosen["kind"])
+def test_any_other_database_makes_its_own_password(chosen: dict[str, Any]) -> None:
+    values = {**changed("catalog.database", chosen), DATABASE_PASSWORD: "hush"}
+    assert problem(values, DATABASE_PASSWORD) == (
+        f"catalogDatabasePassword must not be set, because catalog.database is of kind {chosen['kind']}, which makes "
+        "its own"
+    )
+
+
+def test_a_databases_password_is_read_where_it_is_encrypted() -> None:
+    values = {**changed("catalog.database", MANAGED), DATABASE_PASSWORD: "hush"}
+    assert problems(values) == ["catalogDatabasePassword must be encrypted, found plain text"]
+    assert "hush" not in repr(parsed(values, DATABASE_PASSWORD))
+
+
+@pytest.mark.parametrize("values", [without("gateway"), {**VALID, "gateway": {}}], ids=["left out", "empty"])
+def test_no_gateway_and_an_empty_one_are_the_same(values: dict[str, Any]) -> None:
+    assert parsed(values).gateway is None
+
+
+def test_a_gateway_that_cannot_ask_for_a_key_is_refused_where_the_map_wants_one() -> None:
+    line = problem({**VALID, "gateway": PLAIN_GATEWAY})
+    guarded = ", ".join(service.name for service in SERVICES if service.needs_key)
+    assert line.startswith(
+        f"gateway.extensions must be traefik, as the gateway is to ask for an API key before {guarded}, found none; "
+    )
+    assert "take `needs_key` out of services.py" in line
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rateLimit", {"requestsPerSecond": 5, "burst": 9}),
+        ("maxBodyBytes", 1024),
+        ("sourceRanges", ["192.0.2.0/24"]),
+        ("metrics", {}),
+    ],
+)
+def test_what_only_extensions_can_do_is_refused_without_them(key: str, value: Any) -> None:
+    line = problem({**VALID, "gateway": {**PLAIN_GATEWAY, key: value}})
+    assert line.startswith(f"gateway.{key} must not be set, because gateway.extensions is not")
+
+
+def test_a_time_limit_that_traefik_would_ignore_is_refused() -> None:
+    line = problem(changed("gateway.timeoutSeconds", 30))
+    assert line.startswith("gateway.timeoutSeconds must not be set with the extensions of traefik, found 30")
+
+
+def test_an_address_has_no_certificate_of_cert_manager() -> None:
+    line = problem(changed("gateway.certificate", CERT_MANAGER))
+    assert line.startswith("gateway.certificate must be of kind own where host is an address (10.90.1.1)")
+    gateway = {**VALID["gateway"], "host": "shop.example.com", "certificate": CERT_MANAGER}
+    assert parsed({**VALID, "gateway": gateway}).gateway
+
+
+def test_the_gateways_metrics_are_read_where_they_are_said_to_be_and_only_there() -> None:
+    without_metrics, with_metrics = parsed(VALID).gateway, parsed(changed("gateway.metrics", {"port": 9101})).gateway
+    assert without_metrics
+    assert with_metrics
+    assert without_metrics.source("gateway") is None
+    found = with_metrics.source("gateway")
+    assert isinstance(found, Traefik)
+    assert (found.namespace, found.service, found.port) == ("traefik", "traefik-metrics", 9101)
 
 
 def test_no_error_shows_the_value_of_a_secret() -> None:
@@ -588,6 +874,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
             "build": {"builder": "kaniko", "baseImage": "python"},
             "webapp": {"replicas": 0, "port": 80, "resources": {"cpuLimit": "x"}, "config": {"A-B": "1"}},
             "webap": {},
+            **{key: {} for key in settings.SERVICE_KEYS if key not in ("catalog", "webapp")},
             "monitoring": {"kind": "prometheus", "retention": "x"},
         }
     )
@@ -606,6 +893,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         "monitoring.alertmanagerImage",
         "monitoring.retention",
         "monitoring.apiServer",
+        "catalog",
         "webapp.replicas",
         "webapp.port",
         "webapp.resources.cpuLimit",

@@ -13,8 +13,9 @@ from components.network import Peer
 from components.resources import Resources
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
+from services import SERVICES
 from tests.unit.program.examples import EXPORTED, NAMESPACE
-from tests.unit.program.harness import ADDRESS, DIGEST, LABELS, Run, plain_texts, run
+from tests.unit.program.harness import ADDRESS, DIGEST, LABELS, ROOT, Run, plain_texts, run
 
 COLLECTED = Tracing(endpoint="http://otel.example.com:4318", at=Peer(addresses=["192.0.2.8/32"]))
 IMAGE = f"10.90.0.1:5000/webapp@{DIGEST}"
@@ -212,9 +213,14 @@ def test_further_variables_are_added(webapp: Run) -> None:
     assert data == {**webapp.one("ConfigMap").inputs["data"], "COLOUR": "blue"}
 
 
-def test_every_variable_that_the_component_sets_is_reserved(webapp: Run, container: dict[str, Any]) -> None:
+def test_every_variable_that_the_component_sets_is_reserved_and_the_one_that_says_what_the_image_serves(
+    webapp: Run, container: dict[str, Any]
+) -> None:
     own = {variable["name"] for variable in container["env"]} | webapp.one("ConfigMap").inputs["data"].keys()
-    assert own | Faults().variables().keys() | COLLECTED.variables().keys() == web_service.RESERVED
+    of_image = {"SERVICE"}
+    assert own | Faults().variables().keys() | COLLECTED.variables().keys() | of_image == web_service.RESERVED
+    for name in (one.name for one in SERVICES):
+        assert f"SERVICE={name.replace('-', '_')}\n" in (ROOT / "app" / name / "Dockerfile").read_text()
 
 
 def test_a_service_is_asked_for_faults_only_where_it_is_told_to(webapp: Run) -> None:

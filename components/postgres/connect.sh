@@ -1,0 +1,6 @@
+# Read by the other scripts: how to connect to the database as its owner.
+umask 077
+PGHOST=$(cat "$CONNECTION/host") PGPORT=$(cat "$CONNECTION/port") PGDATABASE=$(cat "$CONNECTION/dbname")
+PGUSER=$(cat "$CONNECTION/username") PGPASSWORD=$(cat "$CONNECTION/password")
+PGSSLMODE=verify-full PGSSLROOTCERT=$CONNECTION/ca.crt PGCONNECT_TIMEOUT=10
+export PGHOST PGPORT PGDATABASE PGUSER PGPASSWORD PGSSLMODE PGSSLROOTCERT PGCONNECT_TIMEOUT
