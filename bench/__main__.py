@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from bench import instrumentation, monitoring, updates
+from bench import instrumentation, monitoring, services, updates
 
 PARTS: Mapping[str, Callable[[int], Table]] = {
     "updates": updates.measure,
     "instrumentation": instrumentation.measure,
     "monitoring": monitoring.measure,
+    "services": services.measure,
 }
 
 
