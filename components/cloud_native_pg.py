@@ -94,6 +94,6 @@ def cluster(name: str, args: ClusterArgs, parent: pulumi.Resource) -> Connection
     connects = Connection(
         owner=site.owner,
         files=[Files(secret=f"{name}-app", names=FILES), Files(secret=f"{name}-ca", names=[CA])],
-        server=Flow(peer=Peer(pods=pods), ports=[PORT]),
+        flow=Flow(peer=Peer(pods=pods), ports=[PORT]),
     )
     return connects.once(serving.id)

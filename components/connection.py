@@ -53,8 +53,8 @@ class Connection:
     """The service."""
 
     files: Sequence[Files]
-    server: Flow
-    """Connections with the server."""
+    flow: Flow
+    """Connections with the server, which the pods' NetworkPolicy has to allow, as egress."""
 
     def once(self, made: pulumi.Output[Any]) -> "Connection":
         """Return the same for those who are to wait until something is `made`: a server that takes connections."""
@@ -79,10 +79,6 @@ class Connection:
     def mount(self) -> VolumeMountArgs:
         """Return where a container has it."""
         return VolumeMountArgs(name=_VOLUME, mount_path=FOLDER, read_only=True)
-
-    def flow(self) -> Flow:
-        """Return what the pods' NetworkPolicy has to allow, as egress."""
-        return self.server
 
 
 def declare(  # noqa: PLR0913 - one for each file
@@ -117,7 +113,7 @@ def declare(  # noqa: PLR0913 - one for each file
     return Connection(
         owner=site.owner,
         files=[Files(secret=secret.metadata.name, names=list(content))],
-        server=Flow(peer=at, ports=[port]),
+        flow=Flow(peer=at, ports=[port]),
     )
 
 

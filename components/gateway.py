@@ -10,7 +10,6 @@ there is its hash alone. `pulumi up --replace '**::NAME-api-key'` makes a new on
 """
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,13 +23,11 @@ from components.certificates import Authority, Certificate, CertificateArgs
 from components.labels import Labels
 from components.network import Peer
 from components.ownership import owned
+from components.random_token import token
 from components.routes import Route
 
 Extensions = Literal["traefik"]
 """Classes of gateways whose own objects are known here."""
-
-KEY_BYTES = 32
-"""Random bytes of the API key, which nobody can guess."""
 
 _VERSIONS = {
     "Gateway": routes.VERSION,
@@ -231,12 +228,7 @@ def _api_key(
     """Return the API key and the name of the Secret with its hash, if a route asks for it."""
     if not any(route.authenticated for route in args.routes):
         return None, None
-    kept = pulumi.Stash(
-        f"{name}-api-key",
-        input=pulumi.Output.secret(secrets.token_urlsafe(KEY_BYTES)),
-        opts=pulumi.ResourceOptions(parent=opts.parent, ignore_changes=["input"]),
-    )
-    key: pulumi.Output[str] = pulumi.Output.secret(kept.output)
+    key = token(f"{name}-api-key", opts)
     secret = Secret(
         f"{name}-credentials",
         metadata=owned(namespace=args.namespace, labels=args.labels.of(name, "gateway")),

@@ -14,6 +14,7 @@ from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import checks, network, task
+from components.account import account
 from components.connection import Connection, migration_of
 from components.content import named_after
 from components.labels import Labels
@@ -76,11 +77,11 @@ class Migration(pulumi.ComponentResource):
         called = migration_of(args.connection.owner)
         labels = args.labels.of(called, "migration")
         metadata = owned(name=called, namespace=args.namespace, labels=labels)
-        account = task.account(name, metadata, args.pull_secrets, child)
+        runs_as = account(name, metadata, args.pull_secrets, child)
         policy = NetworkPolicy(
             f"{name}-network",
             metadata=metadata,
-            spec=network.spec(args.labels.selector(called), egress=[args.connection.flow()]),
+            spec=network.spec(args.labels.selector(called), egress=[args.connection.flow]),
             opts=child,
         )
         what = task.Task(
@@ -110,7 +111,7 @@ class Migration(pulumi.ComponentResource):
             spec=JobSpecArgs(
                 backoff_limit=TRIES - 1,
                 active_deadline_seconds=args.timeout_seconds,
-                template=task.template(called, what, service_account=account, labels=labels),
+                template=task.template(called, what, service_account=runs_as.metadata.name, labels=labels),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,

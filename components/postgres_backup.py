@@ -20,6 +20,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import network, task
+from components.account import account
 from components.connection import FOLDER, Connection
 from components.content import named_after
 from components.engines import BACKUP, Postgres
@@ -94,11 +95,11 @@ def backups(name: str, args: BackupArgs, parent: pulumi.Resource) -> None:
                 args.connection.mount(),
             ],
         )
-        account = task.account(full, metadata, site.pull_secrets, child)
+        runs_as = account(full, metadata, site.pull_secrets, child)
         job = JobSpecArgs(
             backoff_limit=tries - 1,
             active_deadline_seconds=6 * _HOUR,
-            template=task.template(full, what, service_account=account, labels=labels),
+            template=task.template(full, what, service_account=runs_as.metadata.name, labels=labels),
         )
         CronJob(
             f"{full}-job",
@@ -116,7 +117,7 @@ def backups(name: str, args: BackupArgs, parent: pulumi.Resource) -> None:
             ),
             opts=child,
         )
-        spec = network.spec(site.labels.selector(full), egress=[args.connection.flow()])
+        spec = network.spec(site.labels.selector(full), egress=[args.connection.flow])
         NetworkPolicy(f"{full}-network", metadata=metadata, spec=spec, opts=child)
 
     declare("backup", schedule=engine.backup_schedule, suspend=False, tries=3)

@@ -8,7 +8,6 @@ The image's entry point is not used: PostgreSQL's programs are found on its PATH
 scripts and the configuration.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
-from components import connection, network, probes, security, task
+from components import connection, network, probes, security
+from components.account import account
 from components.certificates import Certificate
 from components.connection import FOLDER, Connection
 from components.content import named_after
@@ -51,6 +51,7 @@ from components.engines import Postgres
 from components.exposure import await_annotations
 from components.network import Flow, Peer
 from components.ownership import owned
+from components.random_token import token
 from components.site import Site
 
 PORT = 5432
@@ -129,7 +130,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Connection:
         port=PORT,
         dbname=site.owner,
         username=site.owner,
-        password=_password(name, child),
+        password=token(f"{name}-password", child),
         ca=args.certificate.issuer,
         at=Peer(pods=selector),
         site=site,
@@ -155,7 +156,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Connection:
     pod = _pod(
         name,
         args,
-        account=task.account(name, metadata, site.pull_secrets, child),
+        runs_as=account(name, metadata, site.pull_secrets, child).metadata.name,
         volumes=[
             VolumeArgs(
                 name="data",
@@ -197,19 +198,8 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Connection:
     return connects.once(serving.metadata)
 
 
-def _password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Return the owner's password: made once, then kept in the state; `pulumi up --replace '**::NAME-password'`."""
-    made = pulumi.Output.secret(secrets.token_urlsafe(32))
-    kept = pulumi.Stash(
-        f"{name}-password",
-        input=made,
-        opts=pulumi.ResourceOptions(parent=opts.parent, ignore_changes=["input"]),
-    )
-    return pulumi.Output.secret(kept.output)
-
-
 def _pod(
-    name: str, args: ServerArgs, *, account: pulumi.Input[str], volumes: Sequence[VolumeArgs], connects: Connection
+    name: str, args: ServerArgs, *, runs_as: pulumi.Input[str], volumes: Sequence[VolumeArgs], connects: Connection
 ) -> PodSpecArgs:
     """Return the pod: one container that prepares the volume at each start, and one that serves."""
     variables = {
@@ -251,7 +241,7 @@ def _pod(
     stop = ["pg_ctl", "stop", "--mode=fast", "--no-wait"]
     serving.lifecycle = LifecycleArgs(pre_stop=LifecycleHandlerArgs(exec_=ExecActionArgs(command=stop)))
     return PodSpecArgs(
-        service_account_name=account,
+        service_account_name=runs_as,
         automount_service_account_token=False,
         enable_service_links=False,
         # To write what is in memory to a slow disk takes longer than the 30 s of Kubernetes' default may be.

@@ -17,7 +17,6 @@ from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
     KeyToPathArgs,
-    LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     ProjectedVolumeSourceArgs,
@@ -34,6 +33,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import network, probes, security
+from components.account import account
 from components.content import named_after
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
@@ -118,13 +118,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
     labels, selector = args.labels.of(name, "monitoring"), args.labels.selector(name)
     metadata = owned(name=name, namespace=args.namespace, labels=labels)
 
-    account = ServiceAccount(
-        f"{name}-account",
-        metadata=metadata,
-        automount_service_account_token=False,
-        image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in args.pull_secrets] or None,
-        opts=child,
-    )
+    runs_as = account(name, metadata, args.pull_secrets, child)
     sources = []
     for index, files in enumerate(shared_out(args.files)):
         data = {PurePath(path).name: text for path, text in files.items()}
@@ -137,7 +131,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
         )
         items = [KeyToPathArgs(key=PurePath(path).name, path=path) for path in files]
         sources.append(VolumeProjectionArgs(config_map=ConfigMapProjectionArgs(name=config.metadata.name, items=items)))
-    pod = _pod(name, args, account.metadata.name, sources)
+    pod = _pod(name, args, runs_as.metadata.name, sources)
     Deployment(
         f"{name}-deployment",
         metadata=metadata,
@@ -171,7 +165,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
     visitors = Flow(peer=Peer(addresses=args.source_ranges), ports=["http"])
     flows = network.spec(selector, ingress=[visitors, *args.ingress], egress=args.egress)
     NetworkPolicy(f"{name}-network", metadata=metadata, spec=flows, opts=child)
-    return Server(account=account, url=url(service, args.service_type, args.port))
+    return Server(account=runs_as, url=url(service, args.service_type, args.port))
 
 
 def shared_out(files: Mapping[str, str]) -> list[dict[str, str]]:
@@ -189,7 +183,7 @@ def _size(text: str) -> int:
 
 
 def _pod(
-    name: str, args: ServerArgs, account: pulumi.Input[str], config: Sequence[VolumeProjectionArgs]
+    name: str, args: ServerArgs, runs_as: pulumi.Input[str], config: Sequence[VolumeProjectionArgs]
 ) -> PodSpecArgs:
     """Return the pod: one hardened container, its configuration, its secrets, and a place for its data."""
     ports = {"http": args.port}
@@ -206,7 +200,7 @@ def _pod(
         volumes.append(VolumeArgs(name=volume, secret=SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)))
         mounts.append(VolumeMountArgs(name=volume, mount_path=folder, read_only=True))
     return PodSpecArgs(
-        service_account_name=account,
+        service_account_name=runs_as,
         automount_service_account_token=args.asks_the_api_server,
         enable_service_links=False,
         security_context=security.of_pod(USER),

@@ -11,10 +11,8 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
-    LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
-    ServiceAccount,
     VolumeArgs,
     VolumeMountArgs,
 )
@@ -35,20 +33,6 @@ class Task:
     resources: Resources
     volumes: Sequence[VolumeArgs]
     mounts: Sequence[VolumeMountArgs]
-
-
-def account(
-    name: str, metadata: ObjectMetaArgs, pull_secrets: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
-) -> pulumi.Output[str]:
-    """Declare a ServiceAccount that gives no token, and return its name."""
-    made = ServiceAccount(
-        f"{name}-account",
-        metadata=metadata,
-        automount_service_account_token=False,
-        image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in pull_secrets] or None,
-        opts=opts,
-    )
-    return made.metadata.name
 
 
 def template(

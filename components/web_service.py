@@ -36,14 +36,12 @@ from pulumi_kubernetes.core.v1 import (
     EnvVarSourceArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
-    LocalObjectReferenceArgs,
     ObjectFieldSelectorArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     Secret,
     SecretVolumeSourceArgs,
     Service,
-    ServiceAccount,
     ServicePortArgs,
     ServiceSpecArgs,
     SleepActionArgs,
@@ -55,6 +53,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import availability, checks, faults, network, probes, security, tracing
+from components.account import account
 from components.availability import Autoscaling, Shutdown
 from components.connection import Connection
 from components.content import named_after
@@ -233,14 +232,7 @@ class WebService(pulumi.ComponentResource):
         selector = args.labels.selector(name)
 
         metadata = owned(name=name, namespace=args.namespace, labels=labels)
-        account = ServiceAccount(
-            f"{name}-account",
-            metadata=metadata,
-            # The service does not talk to the API server, so no pod gets a token for it.
-            automount_service_account_token=False,
-            image_pull_secrets=[LocalObjectReferenceArgs(name=secret) for secret in args.pull_secrets] or None,
-            opts=child,
-        )
+        runs_as = account(name, metadata, args.pull_secrets, child)
         variables = _environment(args)
         config = ConfigMap(
             f"{name}-config",
@@ -249,7 +241,7 @@ class WebService(pulumi.ComponentResource):
             opts=child,
         )
         secrets = _secrets(name, args, labels, child)
-        pod = _pod(name, args, selector, account.metadata.name, config.metadata.name, secrets)
+        pod = _pod(name, args, selector, runs_as.metadata.name, config.metadata.name, secrets)
         Deployment(
             f"{name}-deployment",
             metadata=metadata,
@@ -310,7 +302,7 @@ def _egress(args: WebServiceArgs) -> Iterator[Flow]:
     for edge in args.calls:
         yield Flow(peer=Peer(pods=args.labels.selector(edge.callee)), ports=["http"])
     if args.database:
-        yield args.database.flow()
+        yield args.database.flow
     if args.tracing:
         yield args.tracing.flow()
 

@@ -262,7 +262,7 @@ def test_the_files_are_read_only_and_for_the_pods_group_alone() -> None:
     ids=["own", "managed", "operated"],
 )
 def test_the_owner_may_reach_the_server_at_its_port(engine: Engine, peer: Mapping[str, Any], port: int) -> None:
-    flow = made_by(engine, lambda one: one.flow())
+    flow = made_by(engine, lambda one: one.flow)
     assert {name: getattr(flow.peer, name) for name in peer} == peer
     assert flow.ports == [port]
 

@@ -31,7 +31,7 @@ def connection(secret: str = SECRET) -> Connection:
     return Connection(
         owner="catalog",
         files=[Files(secret=secret, names=["host", "password"])],
-        server=Flow(peer=Peer(pods=LABELS.selector("catalog-database")), ports=[5432]),
+        flow=Flow(peer=Peer(pods=LABELS.selector("catalog-database")), ports=[5432]),
     )
 
 
