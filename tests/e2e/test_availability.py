@@ -236,7 +236,7 @@ def test_a_version_that_fails_is_named_in_time_and_costs_no_request(  # noqa: PL
     figures: Figures,
 ) -> None:
     settled(project)
-    values: dict[str, Any] = {"webapp.timeoutSeconds": 25}
+    values: dict[str, Any] = {"webapp.timeoutSeconds": 25, "catalog.timeoutSeconds": 25}
     if change:
         project.replace(*change)
     else:

@@ -5,6 +5,7 @@ stack as it found it, by the `up` that has to converge.
 """
 
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,7 +170,7 @@ def test_what_no_stack_may_do_is_refused_by_the_policy_pack(project: Project) ->
         said = project.fails(policy_packs=["policy"])
     finally:
         project.replace(file, bad, good)
-    assert "[mandatory]  no-privileges  (kubernetes:apps/v1:Deployment: " in said
+    assert re.search(r"\[mandatory\]  no-privileges  \(kubernetes:(apps|batch)/v1:\w+: ", said)
     assert "securityContext.allowPrivilegeEscalation must be False, found True; set it to False" in said
     assert_still_serving(project, page)
 
@@ -179,7 +180,7 @@ def test_an_image_that_never_becomes_ready_fails_in_time_naming_pod_and_reason(p
     file, good, bad = "app/chassis/chassis/health.py", "if phase is Phase.READY else", "if False else"
     project.replace(file, good, bad)
     try:
-        with configured(project, {"webapp.timeoutSeconds": 20}):
+        with configured(project, {"webapp.timeoutSeconds": 20, "catalog.timeoutSeconds": 20}):
             result = _timed_failure(project)
     finally:
         project.replace(file, bad, good)
@@ -192,7 +193,7 @@ def test_a_stack_of_one_cluster_refuses_another(project: Project) -> None:
     page = project.page()
     good = project.stack.export_stack()
     other = "00000000-0000-4000-8000-000000000000"
-    (record,) = (each for each in _resources(project) if each["type"] == "pulumi:index:Stash")
+    (record,) = (each for each in _resources(project) if each["urn"].endswith("pulumi:index:Stash::cluster-uid"))
     mine = record["outputs"]["output"]
     moved = automation.Deployment(version=good.version, deployment=_replaced(good.deployment, mine, other))
     project.stack.import_stack(moved)
