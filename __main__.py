@@ -23,7 +23,7 @@ from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
 from components.scrape_proof import Declared
-from components.service import callers, database_of
+from components.service import callers, database_of, package_of
 from components.tracing import Tracing
 from components.web_service import WebService, WebServiceArgs
 from keys.monitoring import PrometheusOperator, PrometheusServer
@@ -152,7 +152,7 @@ for service in SERVICES:
                 namespace=namespace,
                 labels=labels,
                 image=image,
-                command=["/usr/bin/python3", "-m", f"{service.name.replace('-', '_')}.migrate"],
+                command=["/usr/bin/python3", "-m", f"{package_of(service.name)}.migrate"],
                 connection=connection,
                 resources=asked.resources.of_pod(),
                 config={"LOG_LEVEL": asked.log_level},

@@ -31,7 +31,7 @@ import config_schema
 from components import alertmanager, checks, engines, migration, prometheus, quota, web_service
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
-from components.service import database_of
+from components.service import database_of, package_of
 from config_schema import Problem
 from image_lock import LOCK, Pins, read_lock
 from keys.base import DnsLabel, ImageReference, Keys, Quantity, SecretName, limits
@@ -43,7 +43,7 @@ from services import SERVICES
 
 PASSWORD = "registryPassword"  # noqa: S105 - the key, not a password
 
-_FIELDS = {service.name: service.name.replace("-", "_") for service in SERVICES}
+_FIELDS = {service.name: package_of(service.name) for service in SERVICES}
 """Fields of the settings by the services' names; their keys are these in camel case, others have something after it."""
 
 SERVICE_KEYS = tuple(to_camel(field) for field in _FIELDS.values())

@@ -94,6 +94,11 @@ class Service:
         self.edges.append(Edge(caller=self.name, callee=callee.name, timeout=timeout, retries=retries))
 
 
+def package_of(service: str) -> str:
+    """Return what the Python package of a service is called."""
+    return service.replace("-", "_")
+
+
 def database_of(owner: str) -> str:
     """Return what the database of the service `owner` is called."""
     return f"{owner}-database"

@@ -17,7 +17,7 @@ from typing import Any
 from flask import Flask
 from prometheus_client import Metric
 
-from components.service import Service
+from components.service import Service, package_of
 from services import SERVICES
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def alone(service: Service) -> Mapping[str, str]:
 def app_of(name: str, environ: Mapping[str, str]) -> Flask:
     """Return an app, which is found as in its image: beside the chassis."""
     sys.path += [str(ROOT / "app/chassis"), str(ROOT / "app" / name)]
-    package = name.replace("-", "_")
+    package = package_of(name)
     app: Flask = import_module(package).create_app(import_module(f"{package}.config").Config.from_env(environ))
     return app
 

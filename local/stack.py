@@ -293,7 +293,7 @@ COMMANDS = {
 }
 
 
-def run(command: str, name: str, service: str | None) -> None:
+def run(command: str, name: str, service: str) -> None:
     """Run `command` on the stack called `name`; raises `PlatformError` for one that the checkout does not declare."""
     if not (CHECKOUT / f"Pulumi.{name}.yaml").exists():
         known = ", ".join(sorted(path.suffixes[0][1:] for path in CHECKOUT.glob("Pulumi.*.yaml")))
@@ -307,7 +307,7 @@ def run(command: str, name: str, service: str | None) -> None:
         pulumi_home.ensure(tools)
         stack = Stack(name, pulumi_home.environment(tools))
         if command == "rollback":
-            rollback(stack, service or "")
+            rollback(stack, service)
         else:
             COMMANDS[command](stack)
 
@@ -317,7 +317,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
     parser.add_argument("command", choices=[*COMMANDS, "rollback"])
     parser.add_argument("stack", help="the stack's name, as in Pulumi.<stack>.yaml")
-    parser.add_argument("service", nargs="?", help="with rollback: which service goes back")
+    parser.add_argument("service", nargs="?", default="", help="with rollback: which service goes back")
     arguments = parser.parse_args()
     try:
         preflight.check_user()

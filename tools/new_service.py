@@ -21,6 +21,7 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from components import checks
+from components.service import package_of
 from docs import app_metrics
 from services import SERVICES
 
@@ -35,11 +36,6 @@ NEXT = """\
   services.py   say who calls it, as in: webapp.calls({package}, timeout=0.5, retries=2)
   Pulumi.<stack>.yaml   say under cloudnative:{key} how much of it runs, where the defaults will not do
 Then `make preview`, and `make up`."""
-
-
-def package_of(name: str) -> str:
-    """Return what the Python package of a service is called."""
-    return name.replace("-", "_")
 
 
 def key_of(name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.service import package_of
 from services import SERVICES
 from tools import new_service
 from tools.new_service import ROOT
@@ -83,7 +84,7 @@ def test_the_map_has_the_service_after_the_others_and_keeps_the_rest() -> None:
         "brand_new = Service(name='brand-new', exported=_exported('brand-new'), "
         "paths=['/api/brand-new'], needs_key=True)"
     )
-    names = [new_service.package_of(service.name) for service in SERVICES]
+    names = [package_of(service.name) for service in SERVICES]
     assert ast.unparse(after[-1]) == f"SERVICES = check([{', '.join([*names, 'brand_new'])}])"
     assert [ast.unparse(node) for node in after if node is not declared][:-1] == [ast.unparse(one) for one in before][
         :-1
