@@ -84,6 +84,18 @@ class Written:
     longest: float = 0
     """The longest time between two acknowledged writes, in seconds."""
 
+    def looked_at(self, project: Project) -> None:
+        """Read the page once."""
+        self.read += 1
+        try:
+            answer = project.get()
+        except httpx.TransportError as error:
+            self.failed.append(repr(error))
+            return
+        self.degraded += UNAVAILABLE in answer.text
+        if answer.status_code != httpx.codes.OK:
+            self.failed.append(answer.text)
+
 
 @contextmanager
 def writing(project: Project, api: Callable[..., httpx.Response]) -> Iterator[Written]:
@@ -109,11 +121,7 @@ def writing(project: Project, api: Callable[..., httpx.Response]) -> Iterator[Wr
 
     def read() -> None:
         while not over.is_set():
-            answer = project.get()
-            written.read += 1
-            written.degraded += UNAVAILABLE in answer.text
-            if answer.status_code != httpx.codes.OK:
-                written.failed.append(answer.text)
+            written.looked_at(project)
 
     with ThreadPoolExecutor(max_workers=WRITERS + 1) as threads:
         running = [*(threads.submit(write) for _ in range(WRITERS)), threads.submit(read)]
