@@ -5,7 +5,7 @@ import json
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.program.test_settings import CERT_MANAGER, CLOUD_NATIVE_PG, OPERATOR, VALID, changed, parsed, problems
+from tests.unit.program.configurations import CERT_MANAGER, CLOUD_NATIVE_PG, OPERATOR, VALID, changed, parsed, problems
 from tests.wrong_configs import KINDS, Wrong, wrong
 
 BASES = [
