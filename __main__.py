@@ -6,12 +6,14 @@ import pulumi
 
 import settings
 from components import checks
+from components.alertmanager import PORT as ALERTMANAGER_PORT
 from components.alertmanager import Alertmanager, AlertmanagerArgs, Webhook
 from components.availability import Autoscaling
 from components.certificates import Authority, AuthorityArgs
 from components.cluster import Cluster, ClusterArgs
 from components.connection import migration_of
 from components.database import Database, DatabaseArgs
+from components.exposure import Published
 from components.faults import Faults
 from components.gateway import Gateway, GatewayArgs
 from components.guardrails import Guardrails, GuardrailsArgs
@@ -20,6 +22,7 @@ from components.labels import Labels
 from components.migration import Migration, MigrationArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Peer
+from components.prometheus import PORT as PROMETHEUS_PORT
 from components.prometheus import Prometheus, PrometheusArgs
 from components.pull_secret import PullSecret, PullSecretArgs
 from components.scrape_proof import Declared
@@ -33,7 +36,7 @@ from services import SERVICES
 # program exits, for 0.15 s (measured) of every run.
 gc.freeze()
 
-GATEWAY = "gateway"
+GATEWAY, PROMETHEUS, ALERTMANAGER = "gateway", "prometheus", "alertmanager"
 
 config = settings.load()
 labels = Labels(
@@ -92,7 +95,7 @@ if config.registry.username:
 if isinstance(config.monitoring, PrometheusOperator):
     scraper = Peer(namespace=config.monitoring.namespace)
 else:
-    scraper = Peer(pods=labels.selector("prometheus"))
+    scraper = Peer(pods=labels.selector(PROMETHEUS))
 tracing = None
 if config.tracing.endpoint and config.tracing.networks:
     tracing = Tracing(endpoint=config.tracing.endpoint, at=Peer(addresses=config.tracing.networks))
@@ -196,9 +199,19 @@ for service in SERVICES:
         in_cluster,
     )
 
-# The one way in from outside, where the stack has a gateway.
+# The one way in from outside, where the stack has a gateway: to services, and to monitoring's servers if it is to.
 url: pulumi.Input[str]
+published: dict[str, Published] = {}
 if config.gateway:
+    routes = [
+        config.gateway.route(service, config.services[service.name].service_port)
+        for service in SERVICES
+        if service.paths
+    ]
+    if isinstance(config.monitoring, PrometheusServer) and config.monitoring.published:
+        for name, port in ((PROMETHEUS, PROMETHEUS_PORT), (ALERTMANAGER, ALERTMANAGER_PORT)):
+            routes.append(config.gateway.route_to_server(name, port, config.monitoring.source_ranges))
+            published[name] = config.gateway.published(name)
     gateway = Gateway(
         GATEWAY,
         GatewayArgs(
@@ -208,11 +221,7 @@ if config.gateway:
             extensions=config.gateway.extensions,
             host=config.gateway.host,
             certificate=config.gateway.issuer(authority),
-            routes=[
-                config.gateway.route(service, config.services[service.name].service_port)
-                for service in SERVICES
-                if service.paths
-            ],
+            routes=routes,
         ),
         in_cluster,
     )
@@ -230,7 +239,7 @@ webhook_url = config.alert_webhook_url.get_secret_value()
 match config.monitoring:
     case PrometheusServer() as server:
         alertmanager = Alertmanager(
-            "alertmanager",
+            ALERTMANAGER,
             AlertmanagerArgs(
                 namespace=namespace,
                 labels=labels,
@@ -246,12 +255,13 @@ match config.monitoring:
                 time_divisor=server.window_divisor,
                 service_type=server.service_type,
                 source_ranges=server.source_ranges,
+                published=published.get(ALERTMANAGER),
                 pull_secrets=pull_secrets,
             ),
             in_cluster,
         )
         prometheus = Prometheus(
-            "prometheus",
+            PROMETHEUS,
             PrometheusArgs(
                 namespace=namespace,
                 labels=labels,
@@ -266,6 +276,7 @@ match config.monitoring:
                 retention=server.retention,
                 service_type=server.service_type,
                 source_ranges=server.source_ranges,
+                published=published.get(PROMETHEUS),
                 api_server=server.api_server,
                 pull_secrets=pull_secrets,
             ),

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 import config_schema
-from components import alertmanager, checks, engines, migration, prometheus, quota, web_service
+from components import alertmanager, checks, engines, migration, network, prometheus, quota, web_service
 from components.image import Builder, Platform, check_docker_builder
 from components.quota import Demand
 from components.service import database_of, package_of
@@ -232,6 +232,7 @@ class Settings(Keys):
             self.quota.of_namespace().check(self.demands)
         except ValueError as error:
             yield Problem("quota", str(error))
+        yield from self._unpublishable()
         guarded = [service.name for service in SERVICES if service.needs_key]
         if self.gateway and guarded and not self.gateway.extensions:
             yield Problem(
@@ -250,6 +251,21 @@ class Settings(Keys):
                     f"must not be set, because {to_camel(_FIELDS[name])}.database is of kind {keys.kind}, which makes "
                     "its own",
                 )
+
+    def _unpublishable(self) -> Iterator[Problem]:
+        if not isinstance(self.monitoring, PrometheusServer) or not self.monitoring.published:
+            return
+        if not self.gateway:
+            yield Problem(
+                "monitoring.published",
+                "must not be true, because there is no gateway to lead to the servers; set gateway, or serviceType",
+            )
+        elif not self.gateway.extensions and not set(network.ANYWHERE) <= set(self.monitoring.source_ranges):
+            yield Problem(
+                "monitoring.sourceRanges",
+                "must not be set with published, because gateway.extensions is not and the Gateway API has no such "
+                "thing; set that to traefik where the class is Traefik's, or take it out and let the class do it",
+            )
 
     @field_validator("registry_password")
     @classmethod

@@ -12,7 +12,7 @@ from pulumi_kubernetes.core.v1 import Secret
 
 from components import checks, network
 from components.alert_routing import URL_FOLDER, URL_KEY, alertmanager_yml
-from components.exposure import ServiceType
+from components.exposure import Published, ServiceType
 from components.labels import Labels
 from components.network import Flow, Peer
 from components.ownership import owned
@@ -82,6 +82,9 @@ class AlertmanagerArgs:
     source_ranges: Sequence[str] = network.ANYWHERE
     """Networks that may reach the server, in CIDR notation, to see and silence alerts. Default: all."""
 
+    published: Published | None = None
+    """See `ServerArgs.published`. Default: it is not."""
+
     pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Names of image pull secrets in the namespace. Default: the nodes can pull by themselves."""
 
@@ -100,7 +103,7 @@ class Alertmanager(pulumi.ComponentResource):
     """Server, configuration, Service and network policy."""
 
     url: pulumi.Output[str]
-    """See `exposure.url`."""
+    """See `server.Server.url`."""
 
     address: str
     """Host and port inside the namespace."""
@@ -144,6 +147,7 @@ class Alertmanager(pulumi.ComponentResource):
                 resources=RESOURCES,
                 service_type=args.service_type,
                 source_ranges=args.source_ranges,
+                published=args.published,
                 ingress=[Flow(peer=args.sent_by, ports=["http"])],
                 egress=[Flow(peer=Peer(addresses=webhook.networks), ports=[webhook.port])] if webhook else (),
                 pull_secrets=args.pull_secrets,

@@ -1,6 +1,7 @@
 """How a Service is reached: its type, from where, what to wait for when it is made, and its URL."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
@@ -8,8 +9,20 @@ from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components import network
+from components.network import Peer
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A gateway that leads to a Service."""
+
+    url: str
+    """Where it does, with the path that it takes off."""
+
+    gateway: Peer
+    """Its pods."""
 
 
 def await_annotations(service_type: ServiceType) -> dict[str, str]:

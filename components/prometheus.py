@@ -23,7 +23,7 @@ from pulumi_kubernetes.rbac.v1 import (
 
 from components import checks, console, network
 from components.alertmanager import Alertmanager
-from components.exposure import ServiceType
+from components.exposure import Published, ServiceType
 from components.labels import Labels
 from components.monitored_service import MonitoredService, rules, shared_sections
 from components.network import Flow, Peer
@@ -91,6 +91,9 @@ class PrometheusArgs:
     source_ranges: Sequence[str] = network.ANYWHERE
     """Networks that may reach the server, in CIDR notation. Default: all."""
 
+    published: Published | None = None
+    """See `ServerArgs.published`. Default: it is not."""
+
     api_server: Sequence[str]
     """Networks of the API server, in CIDR notation, which the server asks for the pods to scrape."""
 
@@ -120,7 +123,7 @@ class Prometheus(pulumi.ComponentResource):
     """Server, configuration, Service, network policy, and the right to look up the pods of its own namespace."""
 
     url: pulumi.Output[str]
-    """See `exposure.url`."""
+    """See `server.Server.url`."""
 
     page_url: pulumi.Output[str]
     """Where the panels of the services are."""
@@ -154,6 +157,7 @@ class Prometheus(pulumi.ComponentResource):
                 asks_the_api_server=True,
                 service_type=args.service_type,
                 source_ranges=args.source_ranges,
+                published=args.published,
                 egress=_egress(args),
                 pull_secrets=args.pull_secrets,
             ),

@@ -22,15 +22,20 @@ VERSION = f"{GROUP}/v1"
 HTTP_PORT = 80
 HTTPS_PORT = 443
 
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy: all from where the page is from, and styles in the page itself; scripts must be files."""
+
+INLINE_SCRIPTS = "; script-src 'self' 'unsafe-inline'"
+"""What a page with scripts in itself needs beside."""
+
 HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "strict-origin-when-cross-origin",
-    # All from where the page is from, and styles in the page itself; scripts must be files.
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
 }
 """Of every answer, in place of the service's own. Source: https://owasp.org/www-project-secure-headers/."""
 
@@ -89,6 +94,12 @@ class Route:
 
     source_ranges: Sequence[str] = network.ANYWHERE
     """Networks that may get in, in CIDR notation; others are refused with 403. Default: all."""
+
+    strips_path: bool = False
+    """Whether the service gets paths without the prefix that led to it. Default: it gets them whole."""
+
+    inline_scripts: bool = False
+    """Whether pages may hold scripts, as some tools' do. Default: scripts must be files of the same host."""
 
     timeout_seconds: int | None = None
     """Time in which a request must be answered, else it is with 504. Default: what the class has."""
@@ -214,15 +225,24 @@ def route_spec(gateway: str, host: str, route: Route, extensions: Sequence[Mappi
         extensions: Further filters, in the order in which a request goes through them.
     """
     reached_by = route.host or host
-    headers = {**HEADERS, **({} if is_address(reached_by) else HSTS)}
+    headers = {
+        **HEADERS,
+        **({"Content-Security-Policy": CONTENT_POLICY + INLINE_SCRIPTS} if route.inline_scripts else {}),
+        **({} if is_address(reached_by) else HSTS),
+    }
     added = {"set": [{"name": name, "value": value} for name, value in headers.items()]}
+    stripped = {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}
     return {
         "parentRefs": [_parent(gateway, _section("https", reached_by, host))],
         "rules": [
             {
                 "matches": [_match(path) for path in route.paths],
                 # The headers come first, so that what a later filter refuses has them too.
-                "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": added}, *extensions],
+                "filters": [
+                    {"type": "ResponseHeaderModifier", "responseHeaderModifier": added},
+                    *extensions,
+                    *([stripped] if route.strips_path else []),
+                ],
                 "backendRefs": [{"group": "", "kind": "Service", "name": route.service, "port": route.port}],
                 **({"timeouts": {"request": f"{route.timeout_seconds}s"}} if route.timeout_seconds else {}),
             }

@@ -35,7 +35,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from components import network, probes, security
 from components.account import account
 from components.content import named_after
-from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
+from components.exposure import Published, ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
 from components.network import Flow, Peer
 from components.ownership import owned
@@ -83,7 +83,10 @@ class ServerArgs:
 
     service_type: ServiceType
     source_ranges: Sequence[str]
-    """Networks that may reach the server, in CIDR notation."""
+    """Networks that may reach the server, in CIDR notation; where it is `published`, the gateway sees to that."""
+
+    published: Published | None
+    """How the server is reached through a gateway; None where it is not, and `service_type` says how."""
 
     ingress: Sequence[Flow] = ()
     """Who may beside them."""
@@ -107,7 +110,7 @@ class Server:
 
     account: ServiceAccount
     url: pulumi.Output[str]
-    """See `exposure.url`."""
+    """Where it is published, or else see `exposure.url`."""
 
 
 def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
@@ -162,10 +165,17 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
         ),
         opts=awaited,
     )
-    visitors = Flow(peer=Peer(addresses=args.source_ranges), ports=["http"])
-    flows = network.spec(selector, ingress=[visitors, *args.ingress], egress=args.egress)
+    visitors = args.published.gateway if args.published else Peer(addresses=args.source_ranges)
+    ingress = [Flow(peer=visitors, ports=["http"]), *args.ingress]
+    flows = network.spec(selector, ingress=ingress, egress=args.egress)
     NetworkPolicy(f"{name}-network", metadata=metadata, spec=flows, opts=child)
-    return Server(account=runs_as, url=url(service, args.service_type, args.port))
+    reached_at = pulumi.Output.from_input(args.published.url) if args.published else None
+    return Server(account=runs_as, url=reached_at or url(service, args.service_type, args.port))
+
+
+def _published(published: Published | None) -> list[str]:
+    """Return what tells a server which URL it is reached by; it serves at / all the same, as the path is taken off."""
+    return [f"--web.external-url={published.url}", "--web.route-prefix=/"] if published else []
 
 
 def shared_out(files: Mapping[str, str]) -> list[dict[str, str]]:
@@ -209,7 +219,7 @@ def _pod(
                 name=name,
                 image=args.image,
                 image_pull_policy="IfNotPresent",
-                args=args.arguments,
+                args=[*args.arguments, *_published(args.published)],
                 ports=[ContainerPortArgs(name=port, container_port=number) for port, number in ports.items()],
                 resources=args.resources.requirements(),
                 security_context=security.of_container(),

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from components import gateway, network, routes, signals, traefik
 from components.certificates import Authority
+from components.exposure import Published
 from components.gateway import Extensions
 from components.network import Peer
 from components.service import Service
@@ -136,6 +137,23 @@ class Gateway(Keys):
             source_ranges=self.source_ranges,
             timeout_seconds=self.timeout_seconds,
         )
+
+    def route_to_server(self, name: str, port: int, source_ranges: Networks) -> routes.Route:
+        """Return the route to a server of the stack's monitoring, whose pages hold scripts; see `published`."""
+        return routes.Route(
+            service=name,
+            port=port,
+            paths=[f"/{name}"],
+            rate_limit=self.rate_limit.of_route() if self.rate_limit else None,
+            source_ranges=source_ranges,
+            strips_path=True,
+            inline_scripts=True,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+    def published(self, name: str) -> Published:
+        """Return how such a server is reached, as components take it."""
+        return Published(url=f"https://{self.host}/{name}", gateway=self.peer())
 
     def source(self, name: str) -> signals.Traefik | None:
         """Return where the metrics of the gateway `name` are, as components take it."""

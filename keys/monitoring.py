@@ -69,7 +69,10 @@ class PrometheusServer(_Monitoring):
         default="1d", description="How long samples are kept."
     )
     scrape_interval_seconds: ScrapeInterval = Field(default=5, description="Time between two scrapes.")
-    service_type: ServiceType = Field(default="ClusterIP", description="How the two servers are reached.")
+    published: bool = Field(
+        default=False, description="Whether the gateway leads to the two servers, at `/prometheus`, `/alertmanager`."
+    )
+    service_type: ServiceType = Field(default="ClusterIP", description="How the two servers are reached otherwise.")
     source_ranges: Networks = Field(default=network.ANYWHERE, description="Networks that may reach them.")
     api_server: Networks = Field(description="Networks of the API server, which the server asks what there is.")
     kube_state_metrics: KubeStateMetrics | None = None
@@ -79,6 +82,16 @@ class PrometheusServer(_Monitoring):
     webhook_networks: Networks = Field(
         default=network.ANYWHERE, description=f"Networks that `{WEBHOOK}` is at, which Alertmanager may reach."
     )
+
+    @field_validator("service_type")
+    @classmethod
+    def _is_no_second_way(cls, value: ServiceType, info: ValidationInfo) -> ServiceType:
+        if info.data.get("published") and value != "ClusterIP":
+            raise ValueError(
+                f"must not be set with published, found {value}, which would be a second way to the servers, past the "
+                "gateway; take one of the two out"
+            )
+        return value
 
     def sources(self, gateway: signals.Traefik | None) -> signals.Sources:
         """Return where the cluster's own signals are, and the gateway's, as components take it."""

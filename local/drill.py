@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -145,7 +146,7 @@ class _Clock:
         def reached() -> bool:
             try:
                 return holds()
-            except httpx.TransportError:  # an address whose pod has just been replaced
+            except httpx.HTTPError:  # a server whose pod has just been replaced
                 return False
 
         self.timed(what, lambda: wait_for(what, reached, seconds=180, see=see))
@@ -170,35 +171,37 @@ def drill(deploy: Deploy) -> list[Timed]:
             outputs = clock.timed("Short windows and the drill's webhook are deployed", lambda: deploy(short))
             prometheus, alertmanager = outputs["prometheus_url"], outputs["alertmanager_url"]
             alerts, notices = f"{prometheus}/api/v1/alerts", f"{alertmanager}/api/v2/alerts"
-            with requests(outputs["url"], outputs.get("ca_certificate")):
-                clock.until("Requests are counted, and none fails", lambda: _none_fails(prometheus), prometheus)
+            ca = outputs.get("ca_certificate")
+            with requests(outputs["url"], ca), web.client(ca) as client:
+                ask = partial(_get, client)
+                clock.until("Requests are counted, and none fails", lambda: _none_fails(ask, prometheus), prometheus)
                 clock.timed(f"Faults are deployed: {ERROR_PERCENT} % of requests fail", lambda: deploy(faults))
-                clock.until("The page fires in Prometheus", lambda: _fires(alerts), alerts)
-                clock.until("Alertmanager has it", lambda: _is_among(_get(notices)), notices)
+                clock.until("The page fires in Prometheus", lambda: _fires(ask(alerts)), alerts)
+                clock.until("Alertmanager has it", lambda: _is_among(ask(notices)), notices)
                 clock.until("The webhook is told", lambda: told.told("firing"), notices)
                 clock.timed("Faults are taken back", lambda: deploy(short))
-                clock.until("It is over in Prometheus", lambda: not _fires(alerts), alerts)
+                clock.until("It is over in Prometheus", lambda: not _fires(ask(alerts)), alerts)
                 clock.until("The webhook is told that it is over", lambda: told.told("resolved"), notices)
         finally:
             clock.timed("The stack is as its YAML says", lambda: deploy({}))
     return clock.stations
 
 
-def _none_fails(prometheus: str) -> bool:
+def _none_fails(ask: Callable[..., Any], prometheus: str) -> bool:
     query = {"query": "service:http_request_errors:ratio_rate1h == 0"}
-    return bool(_get(f"{prometheus}/api/v1/query", query)["data"]["result"])
+    return bool(ask(f"{prometheus}/api/v1/query", query)["data"]["result"])
 
 
-def _fires(url: str) -> bool:
-    return _is_among(alert for alert in _get(url)["data"]["alerts"] if alert["state"] == "firing")
+def _fires(said: Mapping[str, Any]) -> bool:
+    return _is_among(alert for alert in said["data"]["alerts"] if alert["state"] == "firing")
 
 
 def _is_among(alerts: Iterable[Mapping[str, Any]]) -> bool:
     return any(ALERT.items() <= alert["labels"].items() for alert in alerts)
 
 
-def _get(url: str, parameters: Mapping[str, str] | None = None) -> Any:
-    answer = httpx.get(url, params=parameters, timeout=5, trust_env=False)
+def _get(client: httpx.Client, url: str, parameters: Mapping[str, str] | None = None) -> Any:
+    answer = client.get(url, params=parameters)
     answer.raise_for_status()
     return answer.json()
 

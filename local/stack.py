@@ -133,7 +133,7 @@ def prove(outputs: Mapping[str, Any], operators: str | None = None) -> str:
 
     def scraped() -> bool:
         nonlocal targets
-        answer = _get(f"{prometheus}/api/v1/targets?state=active")
+        answer = _get(f"{prometheus}/api/v1/targets?state=active", ca)
         targets = targets_up(answer.json(), monitors) if answer is not None and answer.is_success else (0, 0)
         return 0 < targets[0] == targets[1]
 
@@ -143,7 +143,7 @@ def prove(outputs: Mapping[str, Any], operators: str | None = None) -> str:
     return f"200 from {url}, {targets[0]}/{targets[1]} targets up, as {prometheus} sees them"
 
 
-def _get(url: str, ca: str | None = None) -> httpx.Response | None:
+def _get(url: str, ca: str | None) -> httpx.Response | None:
     try:
         with web.client(ca, timeout=2) as client:
             return client.get(url)

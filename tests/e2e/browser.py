@@ -6,6 +6,8 @@ The browser that playwright would download comes from no package registry, so it
 import base64
 import hashlib
 import shutil
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from local import debian
 from local.network import NETWORK
+from tests.e2e.project import Project
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Visit:
     """What its console complained of, what it did not catch, and what it asked for and did not get."""
 
     origins: set[str] = field(default_factory=set)
-    """Whom it asked for something, such as `http://10.90.1.2:9090`."""
+    """Whom it asked for something, such as `https://10.90.1.1`."""
 
 
 @contextmanager
@@ -58,6 +61,17 @@ def visit(url: str, certificate: str | None = None) -> Iterator[Visit]:
         page.on("request", lambda request: visited.origins.add(_origin(request.url)))
         page.goto(url)
         yield visited
+
+
+def served_certificate(project: Project) -> str:
+    """Return the certificate that the gateway shows, once it is known to be of the stack's authority."""
+    host = str(urlsplit(project.output("url")).hostname)
+    trusted = ssl.create_default_context(cadata=project.output("ca_certificate"))
+    with (
+        socket.create_connection((str(NETWORK.gateway), 443), timeout=5) as connection,
+        trusted.wrap_socket(connection, server_hostname=host) as tls,
+    ):
+        return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
 
 
 def _key_of(certificate: str) -> str:

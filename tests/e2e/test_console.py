@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 import pytest
 
-from tests.e2e.browser import visit
+from tests.e2e.browser import served_certificate, visit
 from tests.e2e.conftest import Deployed, Figures
-from tests.e2e.project import Project, get
+from tests.e2e.project import Project
 
 PATHS = ("/", "/api/info", "/nowhere")
 SERVICES = ["catalog", "gateway", "webapp"]
@@ -37,9 +36,10 @@ class Asked(NamedTuple):
     expr: str
 
 
-def asked(dashboard_url: str) -> list[Asked]:
-    """Return all queries of the page that stands at `dashboard_url`."""
-    (found,) = re.findall(r"^const SERVICES = (.*);$", get(dashboard_url).text, flags=re.MULTILINE)
+def asked(project: Project) -> list[Asked]:
+    """Return all queries of the page."""
+    page = project.get("/prometheus/consoles/services.html").text
+    (found,) = re.findall(r"^const SERVICES = (.*);$", page, flags=re.MULTILINE)
     return [
         Asked(service, panel["title"], query["expr"])
         for service, sections in json.loads(found).items()
@@ -49,9 +49,9 @@ def asked(dashboard_url: str) -> list[Asked]:
     ]
 
 
-def answered(prometheus_url: str, expr: str) -> bool:
+def answered(project: Project, expr: str) -> bool:
     """Tell whether Prometheus has a number for `expr`; fails when it refuses it."""
-    said = httpx.get(f"{prometheus_url}/api/v1/query", params={"query": expr}, timeout=5, trust_env=False).json()
+    said = project.get("/prometheus/api/v1/query", params={"query": expr}).json()
     assert said["status"] == "success", f"{expr}: {said['error']}"
     return any(math.isfinite(float(one["value"][1])) for one in said["data"]["result"])
 
@@ -60,6 +60,9 @@ class Watched(NamedTuple):
     """The project after its service had requests, the page's queries, and those of them that had no answer even so."""
 
     project: Project
+    certificate: str
+    """What the gateway shows."""
+
     queries: list[Asked]
     silent: list[Asked]
 
@@ -68,15 +71,14 @@ class Watched(NamedTuple):
 def watched(deployed: Deployed) -> Watched:
     """Send requests until each query of the page has an answer, or for as long as one may be waited for."""
     project = deployed.project
-    prometheus_url = project.output("prometheus_url")
-    queries = asked(project.output("dashboard_url"))
+    queries = asked(project)
     deadline = time.monotonic() + PATIENCE_SECONDS
     silent = queries
     while silent and time.monotonic() < deadline:
         for path in PATHS * 10:
             project.get(path)
-        silent = [one for one in queries if not answered(prometheus_url, one.expr)]
-    return Watched(project, queries, silent)
+        silent = [one for one in queries if not answered(project, one.expr)]
+    return Watched(project, served_certificate(project), queries, silent)
 
 
 def test_prometheus_has_an_answer_to_every_query_of_every_panel(watched: Watched, figures: Figures) -> None:
@@ -92,7 +94,7 @@ def test_every_panel_shows_a_line_in_a_browser(
 ) -> None:
     url = watched.project.output("dashboard_url")
     begun = time.monotonic()
-    with visit(f"{url}#{service}") as seen:
+    with visit(f"{url}#{service}", watched.certificate) as seen:
         seen.page.wait_for_selector(f'body[data-drawn="{service} 3600"]')
         figures(f"seconds until the page of {service} is drawn", f"{time.monotonic() - begun:.1f}")
         seen.page.select_option("#range", FIVE_MINUTES)
@@ -110,7 +112,7 @@ def test_every_panel_shows_a_line_in_a_browser(
         seen.page.screenshot(path=picture)
 
     assert seen.wrong == []
-    assert seen.origins == {watched.project.output("prometheus_url")}
+    assert seen.origins == {watched.project.output("url")}
     assert picture.stat().st_size < 300_000
 
 
@@ -121,7 +123,7 @@ def test_the_page_shows_a_firing_alert_as_the_text_that_it_is(watched: Watched) 
         "annotations": {"summary": "<b>webapp</b> spends its budget", "description": "2 % of requests fail."},
     }
     answer = {"status": "success", "data": {"alerts": [alert]}}
-    with visit(f"{watched.project.output('dashboard_url')}#webapp") as seen:
+    with visit(f"{watched.project.output('dashboard_url')}#webapp", watched.certificate) as seen:
         seen.page.wait_for_selector("body[data-drawn]")
         seen.page.route("**/api/v1/alerts*", lambda route: route.fulfill(json=answer))
         seen.page.select_option("#range", FIVE_MINUTES)
@@ -132,7 +134,7 @@ def test_the_page_shows_a_firing_alert_as_the_text_that_it_is(watched: Watched) 
 
 
 def test_the_page_says_that_prometheus_does_not_answer_and_keeps_what_it_showed(watched: Watched) -> None:
-    with visit(watched.project.output("dashboard_url")) as seen:
+    with visit(watched.project.output("dashboard_url"), watched.certificate) as seen:
         seen.page.wait_for_selector("body[data-drawn]")
         charts = seen.page.locator("svg").count()
         seen.page.route("**/api/v1/**", lambda route: route.abort())

@@ -13,7 +13,7 @@ from local import sbom, web
 from local.network import NETWORK
 from local.toolchain import Toolchain
 from tests.e2e.conftest import Deployed
-from tests.e2e.project import GREETING, Project, eventually, get
+from tests.e2e.project import GREETING, Project, eventually
 
 REPLICAS = 3
 
@@ -64,10 +64,8 @@ def test_the_second_up_changes_nothing(deployed: Deployed) -> None:
 
 
 def test_prometheus_has_all_replicas_as_healthy_targets_and_their_counter(deployed: Deployed) -> None:
-    prometheus = deployed.project.output("prometheus_url")
-
     def targets() -> list[tuple[str, str]]:
-        active = get(f"{prometheus}/api/v1/targets?state=active").json()["data"]["activeTargets"]
+        active = deployed.project.get("/prometheus/api/v1/targets?state=active").json()["data"]["activeTargets"]
         return sorted(
             (target["labels"]["pod"], target["health"]) for target in active if target["labels"]["job"] == "webapp"
         )
@@ -78,7 +76,7 @@ def test_prometheus_has_all_replicas_as_healthy_targets_and_their_counter(deploy
 
     def requests() -> float:
         query = 'sum(http_requests_total{service="webapp",route="/",status="200"})'
-        result = get(f"{prometheus}/api/v1/query?query={query}").json()["data"]["result"]
+        result = deployed.project.get("/prometheus/api/v1/query", params={"query": query}).json()["data"]["result"]
         return float(result[0]["value"][1]) if result else 0
 
     before = requests()

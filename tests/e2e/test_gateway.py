@@ -15,7 +15,7 @@ from components.routes import HEADERS, HSTS
 from local.network import NETWORK
 from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.gateway import client, guard
-from tests.e2e.project import GREETING, Project, eventually, get
+from tests.e2e.project import GREETING, Project, eventually
 from tests.e2e.test_faults import configured
 
 
@@ -121,10 +121,8 @@ def _refuses(client: httpx.Client, path: str, requests: int) -> bool:
 def test_prometheus_knows_what_became_of_requests_by_the_stacks_own_routes(
     project: Project, inside: httpx.Client
 ) -> None:
-    prometheus = project.output("prometheus_url")
-
     def known(query: str) -> dict[str, float]:
-        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=5, trust_env=False)
+        answer = project.get("/prometheus/api/v1/query", params={"query": query})
         return {
             "/".join(one["metric"][label] for label in ("namespace", "route")): float(one["value"][1])
             for one in answer.json()["data"]["result"]
@@ -148,6 +146,6 @@ def test_prometheus_knows_what_became_of_requests_by_the_stacks_own_routes(
 
 
 def test_prometheus_evaluates_the_gateways_alert(project: Project) -> None:
-    groups = get(f"{project.output('prometheus_url')}/api/v1/rules").json()["data"]["groups"]
+    groups = project.get("/prometheus/api/v1/rules").json()["data"]["groups"]
     (rule,) = [rule for group in groups for rule in group["rules"] if rule["name"] == "GatewayErrors"]
     assert (rule["health"], rule["state"]) == ("ok", "inactive")

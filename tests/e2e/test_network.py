@@ -26,7 +26,7 @@ from local.toolchain import Toolchain
 from tests.e2e import connections
 from tests.e2e.conftest import Deployed, Figures
 from tests.e2e.connections import CLOSED, OPEN, SILENT
-from tests.e2e.project import Project, eventually, get
+from tests.e2e.project import Project, eventually
 
 TRY = Path(connections.__file__).read_text(encoding="utf-8")
 SLEEP = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
@@ -61,10 +61,6 @@ class Flow(NamedTuple):
 
 DECLARED = [
     Flow(MACHINE, "gateway"),
-    Flow(MACHINE, "prometheus' load balancer"),
-    Flow(MACHINE, "prometheus http"),
-    Flow(MACHINE, "alertmanager's load balancer"),
-    Flow(MACHINE, "alertmanager http"),
     Flow(WEBAPP, "catalog http"),
     Flow(WEBAPP, "service of catalog"),
     Flow(CATALOG, "database"),
@@ -89,6 +85,8 @@ UNDECLARED = [
     Flow(MACHINE, "database"),
     Flow(MACHINE, "webapp metrics"),
     Flow(MACHINE, "webapp, an unused port"),
+    Flow(MACHINE, "prometheus http"),
+    Flow(MACHINE, "alertmanager http"),
     Flow(PROMETHEUS, "webapp http"),
     Flow(PROMETHEUS, "webapp, an unused port"),
     Flow(PROMETHEUS, "catalog http"),
@@ -166,7 +164,6 @@ class Matrix:
             "catalog metrics": [("TCP", ip(pod), metrics) for pod in catalogs],
             "service of catalog": [("TCP", project.kubectl("get", "service", "catalog")["spec"]["clusterIP"], 80)],
             "database": [("TCP", ip(database), port(database, "postgres"))],
-            "prometheus' load balancer": [("TCP", *address(project.output("prometheus_url")))],
             "webapp http": [("TCP", ip(pod), http) for pod in webapps],
             "webapp metrics": [("TCP", ip(pod), metrics) for pod in webapps],
             "webapp, an unused port": [("TCP", ip(pod), UNUSED) for pod in webapps],
@@ -174,7 +171,6 @@ class Matrix:
             "another webapp metrics": [("TCP", ip(pod), metrics) for pod in webapps[1:]],
             "service of webapp": [("TCP", project.kubectl("get", "service", "webapp")["spec"]["clusterIP"], 80)],
             "prometheus http": [("TCP", ip(prometheus), port(prometheus, "http"))],
-            "alertmanager's load balancer": [("TCP", *address(project.output("alertmanager_url")))],
             "alertmanager http": [("TCP", ip(alertmanager), port(alertmanager, "http"))],
             "kube-state-metrics": [("TCP", ip(states), port(states, "http"))],
             "API server": [("TCP", node, NETWORK.api_port)],
@@ -252,11 +248,6 @@ def port(pod: Any, name: str) -> int:
     """Return the number of a container's port."""
     (found,) = (each["containerPort"] for each in pod["spec"]["containers"][0]["ports"] if each["name"] == name)
     return int(found)
-
-
-def address(url: str) -> tuple[str, int]:
-    parts = httpx.URL(url)
-    return parts.host, parts.port or 80
 
 
 class Echo(socketserver.BaseRequestHandler):
@@ -353,7 +344,7 @@ def test_prometheus_scrapes_each_pod_of_the_webapp(deployed: Deployed) -> None:
     expected = {(f"{ip(pod)}:{port(pod, 'metrics')}", "up") for pod in pods(project, WEBAPP)}
 
     def targets() -> set[tuple[str, str]]:
-        answer = get(f"{project.output('prometheus_url')}/api/v1/targets?state=active").json()
+        answer = project.get("/prometheus/api/v1/targets?state=active").json()
         return {
             (httpx.URL(each["scrapeUrl"]).netloc.decode(), each["health"])
             for each in answer["data"]["activeTargets"]

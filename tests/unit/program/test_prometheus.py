@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from components.alertmanager import Alertmanager, AlertmanagerArgs
+from components.exposure import Published
 from components.monitored_service import MonitoredService
 from components.network import Peer
 from components.prometheus import Prometheus, PrometheusArgs
@@ -237,6 +238,21 @@ def test_nothing_can_change_or_stop_the_server_over_http(pod: dict[str, Any]) ->
 )
 def test_the_url_follows_from_the_services_type(service_type: str, url: str) -> None:
     assert server(service_type=service_type).exports["url"] == url
+
+
+def test_where_a_gateway_leads_to_the_server_it_alone_gets_in_and_the_server_knows_the_url() -> None:
+    published = Published(url="https://a.test/prometheus", gateway=Peer(namespace="gateways"))
+    made = server(published=published, service_type="ClusterIP")
+    assert made.exports == {
+        "url": "https://a.test/prometheus",
+        "page_url": "https://a.test/prometheus/consoles/services.html",
+    }
+    policy = made.one("NetworkPolicy", "prometheus-network").inputs["spec"]
+    assert [one["from"] for one in policy["ingress"]] == [
+        [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}]
+    ]
+    (container,) = made.one("Deployment", "prometheus-deployment").inputs["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-2:] == ["--web.external-url=https://a.test/prometheus", "--web.route-prefix=/"]
 
 
 def test_pull_secrets_are_given_to_the_service_account() -> None:

@@ -1,5 +1,6 @@
 """What a gateway lets in and where that is led, in the words of the Gateway API."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,19 @@ def test_every_answer_says_what_browsers_must_not_do() -> None:
 )
 def test_browsers_are_to_keep_to_https_for_dns_names_alone(host: str, route: Route, *, kept: bool) -> None:
     assert ("Strict-Transport-Security" in headers(routes.route_spec("gateway", host, route))) is kept
+
+
+def test_pages_may_hold_scripts_where_a_route_says_so_and_from_nowhere_else() -> None:
+    found = headers(routes.route_spec("gateway", HOST, replace(WEBAPP, inline_scripts=True)))
+    assert found["Content-Security-Policy"] == f"{routes.CONTENT_POLICY}; script-src 'self' 'unsafe-inline'"
+
+
+def test_a_service_gets_paths_without_their_prefix_where_a_route_says_so() -> None:
+    (rule,) = routes.route_spec("gateway", HOST, replace(CATALOG, strips_path=True), [{"type": "ExtensionRef"}])[
+        "rules"
+    ]
+    assert [one["type"] for one in rule["filters"]] == ["ResponseHeaderModifier", "ExtensionRef", "URLRewrite"]
+    assert rule["filters"][-1]["urlRewrite"] == {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
 
 
 def test_what_a_filter_refuses_has_the_headers_too() -> None:

@@ -44,12 +44,23 @@ def test_a_stack_exports_its_gateway_its_images_and_its_namespace(stack: str, ov
 
 
 def test_dev_runs_a_prometheus_and_an_alertmanager_of_its_own(dev: Run) -> None:
-    assert dev.exports["prometheus_url"] == f"http://{ADDRESS}:9090"
-    assert dev.exports["dashboard_url"] == f"http://{ADDRESS}:9090/consoles/services.html"
-    assert dev.exports["alertmanager_url"] == f"http://{ADDRESS}:9093"
+    assert dev.exports["prometheus_url"] == "https://10.90.1.1/prometheus"
+    assert dev.exports["dashboard_url"] == "https://10.90.1.1/prometheus/consoles/services.html"
+    assert dev.exports["alertmanager_url"] == "https://10.90.1.1/alertmanager"
     assert dev.all("Prometheus")
     assert dev.all("Alertmanager")
     assert not [made for made in dev.resources if "monitoring.coreos.com" in made.type]
+
+
+def test_the_gateway_leads_to_both_and_lets_in_whom_they_let_in(overrides: dict[str, Any]) -> None:
+    monitoring = {"sourceRanges": ["192.0.2.0/24"]}
+    made = run_stack("dev", {**overrides, "monitoring": monitoring})
+    for name, port in (("prometheus", 9090), ("alertmanager", 9093)):
+        (rule,) = made.one("HTTPRoute", f"gateway-{name}").inputs["spec"]["rules"]
+        assert [one["path"]["value"] for one in rule["matches"]] == [f"/{name}"]
+        assert [(one["name"], one["port"]) for one in rule["backendRefs"]] == [(name, port)]
+        guard = made.one("Middleware", f"gateway-{name}-sources").inputs["spec"]
+        assert guard == {"ipAllowList": {"sourceRange": ["192.0.2.0/24"]}}
 
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
@@ -79,7 +90,8 @@ def test_dev_is_the_example_that_the_project_comes_from_behind_a_gateway(dev: Ru
 
 def test_without_a_gateway_a_load_balancer_publishes_the_example_itself(overrides: dict[str, Any]) -> None:
     webapp = {"serviceType": "LoadBalancer", "sourceRanges": ["192.0.2.0/24"]}
-    result = run_stack("dev", {**overrides, "gateway": NO_GATEWAY, "webapp": webapp})
+    monitoring = {"published": False}
+    result = run_stack("dev", {**overrides, "gateway": NO_GATEWAY, "webapp": webapp, "monitoring": monitoring})
     assert_is_the_example(result, "LoadBalancer")
     assert result.exports["url"] == f"http://{ADDRESS}"
     assert not {"ca_certificate", "api_key"} & result.exports.keys()
@@ -191,7 +203,8 @@ def test_a_class_without_extensions_will_do_where_nobody_asks_for_a_key(
         "sourceRanges": ["0.0.0.0/0"],
         "metrics": None,
     }
-    result = run_stack("dev", {**overrides, "gateway": {**plain, "timeoutSeconds": 30}})
+    monitoring = {"sourceRanges": ["0.0.0.0/0"]}
+    result = run_stack("dev", {**overrides, "gateway": {**plain, "timeoutSeconds": 30}, "monitoring": monitoring})
     assert "api_key" not in result.exports
     assert not [made for made in result.resources if "traefik" in made.type]
     for service in SERVICES:
@@ -357,12 +370,13 @@ def test_in_another_cluster_nothing_but_its_identity_is_looked_at(overrides: dic
 def test_a_first_preview_works_although_image_and_address_are_not_known_yet(overrides: dict[str, Any]) -> None:
     unknown = ["docker-build:index:Image", "kubernetes:core/v1:Service", "pulumi:index:Stash"]
     result = run_stack("dev", overrides, cloud=Cloud(unknown=unknown), allow_unknown=True)
-    assert [result.exports[name] for name in ("images", "prometheus_url", "ca_certificate", "api_key")] == [None] * 4
+    assert [result.exports[name] for name in ("images", "ca_certificate", "api_key")] == [None] * 3
     assert (result.exports["url"], result.exports["namespace"]) == ("https://10.90.1.1", "cloudnative-dev")
     assert len(result.all("Deployment")) == len(SERVICES) + 2
-    without_gateway = {**overrides, "gateway": NO_GATEWAY, "webapp": {"serviceType": "LoadBalancer"}}
-    result = run_stack("dev", without_gateway, cloud=Cloud(unknown=unknown), allow_unknown=True)
-    assert result.exports["url"] is None
+    balanced = {"serviceType": "LoadBalancer"}
+    without_gateway = {"gateway": NO_GATEWAY, "webapp": balanced, "monitoring": {**balanced, "published": False}}
+    result = run_stack("dev", {**overrides, **without_gateway}, cloud=Cloud(unknown=unknown), allow_unknown=True)
+    assert [result.exports[name] for name in ("url", "prometheus_url", "alertmanager_url")] == [None] * 3
 
 
 def test_the_same_configuration_declares_the_same_twice(overrides: dict[str, Any]) -> None:

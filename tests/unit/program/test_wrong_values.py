@@ -180,6 +180,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("monitoring.scrapeIntervalSeconds", 301, "a whole number from 1 to 300"),
     ("monitoring.sourceRanges", 7, "a list of at least 1 network in CIDR notation"),
     ("monitoring.apiServer", [], "a list of at least 1 network in CIDR notation"),
+    ("monitoring.published", "yes", "true or false"),
     ("monitoring.serviceType", None, "one of ClusterIP, NodePort, LoadBalancer"),
 ]
 
@@ -262,7 +263,7 @@ def test_a_missing_key_is_named_with_what_it_must_be(path: str) -> None:
             "monitoring.labels",
             (
                 "known are runbooks, scrapeIntervalSeconds, windowDivisor, kind, image, alertmanagerImage, retention, "
-                "serviceType, sourceRanges, apiServer, kubeStateMetrics, kubelets, webhookNetworks"
+                "published, serviceType, sourceRanges, apiServer, kubeStateMetrics, kubelets, webhookNetworks"
             ),
         ),
     ],
