@@ -148,9 +148,10 @@ def test_the_circuit_closes_with_a_call_that_succeeds(callee: Callee, monkeypatc
     monkeypatch.setattr(client_module, "OPEN_SECONDS", 0.3)
     callee.replies = [*[BROKEN] * (FAILURES + 1), Reply()]
     caller = Caller(callee.url, retries=0)
-    for _ in range(FAILURES):
+    for _ in range(FAILURES - 1):
         caller.call()
     opened = time.monotonic()
+    caller.call()
     while caller.outcomes()["failure"] == FAILURES:  # until one that fails opens it again
         caller.call()
     assert time.monotonic() - opened >= 0.3
