@@ -31,6 +31,10 @@ CONFIGURATION = ("cni", "config", "registries")
 
 CGROUPS = Path("/sys/fs/cgroup")
 
+POD_SHARES = 8192
+"""CPU shares of all pods together, where one thread of the machine has 1024. With a group's default, which is as many,
+each thread of a build or an update would get as much of the processors as all pods."""
+
 
 def running() -> int | None:
     """Return the process id of the running node's keeper, or None."""
@@ -52,9 +56,9 @@ def outdated() -> bool:
 
 
 def configuration(state: Path) -> str:
-    """Return the hash of what a node is started with: its layout, and the files that its programs read."""
+    """Return the hash of what a node is started with: its layout, its pods' shares, and the files its programs read."""
     files = sorted(path for folder in CONFIGURATION for path in (state / folder).rglob("*") if path.is_file())
-    parts = [*layout(NETWORK), *(f"{path.relative_to(state)}\n{path.read_text()}" for path in files)]
+    parts = [*layout(NETWORK), str(POD_SHARES), *(f"{path.relative_to(state)}\n{path.read_text()}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -68,6 +72,7 @@ def start() -> None:
     shutil.copytree(package, STATE / "lib" / "supervisor", dirs_exist_ok=True)
     for folder in _cgroup_roots():
         folder.mkdir(exist_ok=True)
+        give_shares(folder, POD_SHARES)
     with (LOGS / "node.log").open("a") as log:
         keeper = subprocess.Popen(
             [
@@ -125,6 +130,13 @@ def _cgroup_roots() -> list[Path]:
         return [CGROUPS / "cloudnative"]
     controllers = [path for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
     return [path / "cloudnative" for path in controllers]
+
+
+def give_shares(group: Path, shares: int) -> None:
+    """Set a control group's CPU shares, where its hierarchy has such: in version 2 a weight, of which 100 are 1024."""
+    for name, value in (("cpu.shares", shares), ("cpu.weight", shares * 100 // 1024)):
+        if (group / name).exists():
+            (group / name).write_text(str(value))
 
 
 def _supervisor() -> xmlrpc.client.ServerProxy:

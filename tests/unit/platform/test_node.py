@@ -44,3 +44,17 @@ def test_what_does_not_run_is_not_outdated(state: Path) -> None:
     (state / "node.pid").unlink()
     (state / "config" / "kubelet.yaml").write_text("failSwapOn: true\n")
     assert not node.outdated()
+
+
+def test_all_pods_together_weigh_more_than_one_thread_of_the_machine(tmp_path: Path) -> None:
+    for name, default in (("cpu.shares", 1024), ("cpu.weight", 100)):
+        group = tmp_path / name
+        group.mkdir()
+        (group / name).write_text(str(default))
+        node.give_shares(group, node.POD_SHARES)
+        assert int((group / name).read_text()) == 8 * default
+
+
+def test_a_hierarchy_without_shares_gets_none(tmp_path: Path) -> None:
+    node.give_shares(tmp_path, node.POD_SHARES)
+    assert list(tmp_path.iterdir()) == []
