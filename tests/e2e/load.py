@@ -16,7 +16,7 @@ from local.network import NETWORK
 from local.toolchain import Toolchain
 from tests.e2e.project import Project
 
-LONGEST = "420s"
+LONGEST = "600s"
 """After this long vegeta ends by itself, whatever became of the test."""
 
 

@@ -25,7 +25,7 @@ from tests.e2e.project import Project, eventually
 from tests.e2e.test_faults import configured
 
 SELECTOR = "--selector=app.kubernetes.io/name=webapp"
-RATE = 50
+RATE = 40
 """Requests a second of each of two loads, which two cores serve, send and roll out beside: what is lost then is lost by
 the rollout, and not by an overload that no order of steps could prevent."""
 
