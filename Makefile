@@ -50,10 +50,10 @@ env: .venv ## Print the exports for a shell: eval "$(make -s env)"
 	@$(PYTHON) -m local env
 
 test: .venv ## Run all tests, on the platform (started where it is not up)
-	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet --numprocesses=auto -m slow tests/unit tests/app && $(PYTHON) -m pytest --quiet tests/e2e
+	@$(PYTHON) -m local up && $(MAKE) test-unit && $(PYTHON) -m pytest --quiet --numprocesses=auto -m slow --ignore=tests/e2e && $(PYTHON) -m pytest --quiet tests/e2e
 
 test-unit: .venv ## Run the tests that need no platform, but for the slow ones
-	@$(PYTHON) -m local.toolchain prometheus alertmanager kube-score cloudnative-pg-crds gateway-api-crds prometheus-operator-crds traefik-crds && $(PYTHON) -m local.debian && $(PYTHON) -m pytest --quiet --numprocesses=auto -m 'not slow' tests/unit tests/app
+	@$(PYTHON) -m local.toolchain prometheus alertmanager kube-score cloudnative-pg-crds gateway-api-crds prometheus-operator-crds traefik-crds && $(PYTHON) -m local.debian && $(PYTHON) -m pytest --quiet --numprocesses=auto --dist=worksteal -m 'not slow' --ignore=tests/e2e
 
 lint: .venv ## Check style, formatting and types
 	@.venv-dev/bin/ruff check . && .venv-dev/bin/ruff format --check . && MYPYPATH=$$(echo app/*/ | tr " " :) .venv-dev/bin/mypy && $(PYTHON) -m docs.config_reference --check README.md && $(PYTHON) -m docs.system_map --check docs/map.svg && $(PYTHON) -m docs.app_metrics --check

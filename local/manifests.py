@@ -32,6 +32,10 @@ VERSION = toolchain.KUBERNETES.rpartition(".")[0]
 """The minor version of Kubernetes that manifests are held against."""
 
 
+# For each object it would read the definitions of all kinds anew, some megabytes of JSON.
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
+
+
 class _CrdLoader(yaml.CSafeLoader):
     """Reads what Kubernetes takes for YAML: a bare `=`, to which YAML 1.1 gives a type of its own, is a string."""
 
@@ -114,7 +118,7 @@ def read(folder: Path) -> list[Manifest]:
     manifests = []
     for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"}):
         try:
-            bodies = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+            bodies = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except yaml.YAMLError as error:
             raise PlatformError(f"{file} is no YAML: {error}") from error
         manifests += [Manifest(file=file, body=body) for body in bodies if body is not None]

@@ -51,7 +51,7 @@ def secret(server: Postgres, template: str, tmp_path: Path) -> Path:
 def _database(server: Postgres, folder: Path, template: str) -> Path:
     name = f"test_{next(NUMBERS)}"
     with server.admin() as admin:
-        admin.execute(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template}")
+        admin.execute(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template} STRATEGY FILE_COPY")
     return server.secret(folder / "secret", dbname=name)
 
 

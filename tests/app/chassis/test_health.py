@@ -1,5 +1,6 @@
 """Liveness and readiness, which mean different things."""
 
+import pytest
 from chassis.lifecycle import Lifecycle, Phase
 from flask.testing import FlaskClient
 from webapp import create_app
@@ -53,6 +54,7 @@ def test_no_number_of_replaced_workers_is_too_many(lifecycle: Lifecycle) -> None
     assert lifecycle.phase is Phase.READY
 
 
+@pytest.mark.slow
 def test_a_pod_is_not_ready_before_every_worker_has_loaded_the_app(start: Start) -> None:
     process = start("half_loaded_app:app", WORKERS="2")
     process.wait_until(lambda: process.status("/readyz") is not None, "the first worker answers")

@@ -2,6 +2,8 @@
 
 import socket
 
+import pytest
+
 from tests.app.conftest import Start
 from tests.app.gunicorn_process import GunicornProcess
 
@@ -46,6 +48,7 @@ def test_probes_are_not_logged(server: GunicornProcess) -> None:
     assert server.log(request_id="probe") == []
 
 
+@pytest.mark.slow
 def test_probes_are_logged_at_debug_level(start: Start) -> None:
     process = start(LOG_LEVEL="debug").wait_until_ready()
     assert process.log(event="request", level="debug", route="/readyz", status=200)

@@ -161,12 +161,14 @@ def test_counts_of_an_earlier_container_are_not_taken_over(
     assert series not in process.scrape()
 
 
+@pytest.mark.slow
 def test_a_taken_metrics_port_is_an_error_for_people(start: Start, server: GunicornProcess) -> None:
     process = start(METRICS_PORT=str(server.metrics_port))
     assert process.process.wait(PATIENCE_SECONDS) == 1
     assert process.stderr().startswith(f"METRICS_PORT: cannot listen on 127.0.0.1:{server.metrics_port}: ")
 
 
+@pytest.mark.slow
 def test_a_metrics_directory_that_cannot_be_made_is_an_error_for_people(start: Start) -> None:
     process = start(PROMETHEUS_MULTIPROC_DIR="/dev/null/metrics")
     assert process.process.wait(PATIENCE_SECONDS) == 1

@@ -41,10 +41,12 @@ def test_each_service_but_the_first_is_called_by_the_one_before_it(count: int, t
     assert calls == [(one.name, other.name) for one, other in pairwise(declared)]
 
 
+@pytest.mark.slow
 def test_a_run_is_one_of_the_whole_program_with_all_its_services(tmp_path: Path) -> None:
     assert mocked(tmp_path, 2, preview=True) > 0
 
 
+@pytest.mark.slow
 def test_a_run_that_declared_fewer_services_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fewer = services.names(2)
     monkeypatch.setattr(services, "names", lambda _: fewer)

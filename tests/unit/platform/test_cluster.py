@@ -50,7 +50,7 @@ def supervised() -> dict[str, list[str]]:
 
 def objects(manifest: str, *kinds: str) -> list[dict[str, Any]]:
     """Return the objects of some kinds that one of the cluster's manifests makes."""
-    documents = yaml.safe_load_all(cluster.render(f"{manifest}.yaml", KNOWN))
+    documents = yaml.load_all(cluster.render(f"{manifest}.yaml", KNOWN), Loader=yaml.CSafeLoader)
     return [each for each in documents if each["kind"] in kinds]
 
 

@@ -75,18 +75,19 @@ spec:
   route: {receiver: team, groupBy: [alertname], matchers: [{name: severity, value: page, matchType: "="}]}
   receivers: [{name: team, webhookConfigs: [{url: "http://pager.example.com/"}]}]
 """
+BODIES = list(yaml.safe_load_all(GOOD))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with a file for each of a handful of objects that nothing is wrong with."""
-    for body in yaml.safe_load_all(GOOD):
+    for body in BODIES:
         write(tmp_path, body)
     return tmp_path
 
 
 def write(folder: Path, body: Any) -> None:
-    (folder / f"{body['kind']}.yaml").write_text(yaml.safe_dump(body))
+    (folder / f"{body['kind']}.yaml").write_text(yaml.dump(body, Dumper=yaml.CSafeDumper))
 
 
 def change(folder: Path, kind: str, edit: Callable[[Any], object]) -> None:

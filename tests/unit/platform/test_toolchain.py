@@ -71,6 +71,7 @@ def test_every_module_is_pinned_by_a_sum_file_and_every_wheel_by_its_hash() -> N
             assert (tool.source / "go.sum").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pinned", [f"shop==1 --hash=sha256:{'0' * 64}", "shop==1"])
 def test_a_wheel_of_another_hash_than_the_pinned_or_of_none_is_refused(
     pinned: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -83,6 +84,7 @@ def test_a_wheel_of_another_hash_than_the_pinned_or_of_none_is_refused(
         toolchain._install(tmp_path, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_wheels_programs_are_put_beside_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = hashlib.sha256(wheel(tmp_path).read_bytes()).hexdigest()
     (tmp_path / "requirements.txt").write_text(f"shop==1 --hash=sha256:{digest}\n")

@@ -13,27 +13,41 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pulumi
 import yaml
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import Mocks, mocks, rpc, set_all_config, set_mocks
+from pulumi.runtime import resource as registration
 from pulumi.runtime import test as in_pulumi_runtime
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.settings import get_root_resource, set_root_resource
 from pulumi.runtime.stack import Stack
 
 from components.labels import Labels
+from settings import SERVICE_KEYS
 
 ROOT = Path(__file__).parents[3]
 PROJECT = "cloudnative"
 UID = "6f1c7f0e-0000-4000-8000-00000000cafe"
 DIGEST = "sha256:" + "d1" * 32
 ADDRESS = "192.0.2.7"
+SECRETS: Mapping[str, Any] = {
+    "registryPassword": "hush",
+    "alertWebhookUrl": "https://murmur.example.com/",
+    **{f"{key}Secrets": {"token": "whisper"} for key in SERVICE_KEYS},
+}
+"""Keys whose values nobody may see, with values that a test can look for."""
+
 LABELS = Labels(part_of=PROJECT, instance=f"{PROJECT}-dev", owner="platform", environment="dev")
 
 # A program that fails leaves futures that nobody awaits, and asyncio would print each; Pulumi's executor does this too.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+# Where in the code a resource was declared: to find that out would take a quarter of each run, and nobody looks at it.
+registration._get_stack_trace = StackTrace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,11 +284,26 @@ def run_stack(stack: str, overrides: Mapping[str, Any] | None = None, **options:
         overrides: Keys to change, as in `{"webapp": {"replicas": 1}}`; objects are merged, texts replace them.
         options: As for `run`.
     """
-    config = stack_config(stack)
-    for key, value in (overrides or {}).items():
-        merged = {**json.loads(config[f"{PROJECT}:{key}"]), **value} if isinstance(value, dict) else value
-        config[f"{PROJECT}:{key}"] = encoded(merged)
+    config = stack_config(stack, overrides)
     return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config=config, **options)
+
+
+@cache
+def as_it_stands(stack: str) -> Run:
+    """Return what the whole program declares with `Pulumi.<stack>.yaml` unchanged; to be left as it is found."""
+    with TemporaryDirectory() as folder:
+        return run_stack(stack, image_lock(Path(folder)))
+
+
+@cache
+def with_every_secret(stack: str) -> Run:
+    """Return what the whole program declares where each key that may hold a secret does; to be left as it is found."""
+    with TemporaryDirectory() as folder:
+        certificates = Path(folder) / "ca.crt"
+        certificates.write_text("-----BEGIN CERTIFICATE-----")
+        plain = {"build": {"caCertificates": str(certificates)}, "registry": {"username": "ci"}}
+        overrides = {**plain, **SECRETS, **image_lock(Path(folder))}
+        return run_stack(stack, overrides, secrets=[f"{PROJECT}:{key}" for key in SECRETS])
 
 
 def image_lock(folder: Path) -> dict[str, str]:
@@ -286,10 +315,19 @@ def image_lock(folder: Path) -> dict[str, str]:
     return {"imageLock": str(file)}
 
 
-def stack_config(stack: str) -> dict[str, str]:
-    """Return the configuration that the engine would give to the program: Pulumi.yaml's defaults, then the stack's."""
+def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return the configuration that the engine would give to the program: Pulumi.yaml's defaults, then the stack's.
+
+    Args:
+        stack: Which one.
+        overrides: As for `run_stack`.
+    """
     defaults = {f"{PROJECT}:{key}": encoded(schema["default"]) for key, schema in _config_of("Pulumi.yaml").items()}
-    return {**defaults, **{key: encoded(value) for key, value in _config_of(f"Pulumi.{stack}.yaml").items()}}
+    config = {**defaults, **{key: encoded(value) for key, value in _config_of(f"Pulumi.{stack}.yaml").items()}}
+    for key, value in (overrides or {}).items():
+        merged = {**json.loads(config[f"{PROJECT}:{key}"]), **value} if isinstance(value, dict) else value
+        config[f"{PROJECT}:{key}"] = encoded(merged)
+    return config
 
 
 @cache

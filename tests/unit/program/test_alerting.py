@@ -16,7 +16,16 @@ from components.alertmanager import Alertmanager, AlertmanagerArgs, Webhook
 from components.network import Peer
 from local import toolchain
 from tests.unit.program.examples import NAMESPACE
-from tests.unit.program.harness import ADDRESS, LABELS, PROJECT, Run, image_lock, plain_texts, run, run_stack
+from tests.unit.program.harness import (
+    ADDRESS,
+    LABELS,
+    SECRETS,
+    Run,
+    as_it_stands,
+    plain_texts,
+    run,
+    with_every_secret,
+)
 
 URL = "https://hooks.example.com:8443/hush"
 
@@ -204,13 +213,12 @@ def test_what_is_no_url_of_a_webhook_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging"])
-def test_a_stacks_webhook_is_told_of_its_alerts_and_none_where_there_is_none(stack: str, tmp_path: Path) -> None:
-    for config, secrets in (({"alertWebhookUrl": URL}, [f"{PROJECT}:alertWebhookUrl"]), ({}, [])):
-        result = run_stack(stack, {**config, **image_lock(tmp_path)}, secrets=secrets)
+def test_a_stacks_webhook_is_told_of_its_alerts_and_none_where_there_is_none(stack: str) -> None:
+    for result, there in ((with_every_secret(stack), True), (as_it_stands(stack), False)):
         if stack == "dev":
             routing = yaml.safe_load(result.one("ConfigMap", "alertmanager-config").inputs["data"]["alertmanager.yml"])
         else:
             routing = result.one("AlertmanagerConfig").inputs["spec"]
-        assert ("/webhook" in json.dumps(routing) or "urlSecret" in json.dumps(routing)) is bool(config)
+        assert ("/webhook" in json.dumps(routing) or "urlSecret" in json.dumps(routing)) is there
         told = [made.inputs["stringData"] for made in result.all("Secret") if made.name.endswith("-webhook")]
-        assert told == ([{URL_KEY: URL}] if config else [])
+        assert told == ([{URL_KEY: SECRETS["alertWebhookUrl"]}] if there else [])

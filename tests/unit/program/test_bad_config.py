@@ -2,11 +2,7 @@
 
 import json
 
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-
 from tests.unit.program.configurations import CERT_MANAGER, CLOUD_NATIVE_PG, OPERATOR, VALID, changed, parsed, problems
-from tests.wrong_configs import KINDS, Wrong, wrong
 
 BASES = [
     VALID,
@@ -25,6 +21,12 @@ def test_the_configurations_that_are_made_wrong_are_right() -> None:
 
 
 def test_each_of_200_generated_configurations_is_refused_by_the_key_that_is_wrong() -> None:
+    # Here, as it takes a second, which every process that runs tests would pay.
+    from hypothesis import Phase, given, settings
+    from hypothesis import strategies as st
+
+    from tests.wrong_configs import KINDS, Wrong, wrong
+
     seen: dict[str, str] = {}
 
     # The same ones in every run; more of them, as some come twice. None is made simpler: each is as simple as it gets.

@@ -12,8 +12,7 @@ from components import checks
 from components.connection import migration_of
 from components.service import Service, callers, database_of
 from services import SERVICES
-from settings import SERVICE_KEYS
-from tests.unit.program.harness import PROJECT, ROOT, UID, Registered, Run, image_lock, plain_texts, run_stack
+from tests.unit.program.harness import PROJECT, ROOT, UID, Registered, Run, plain_texts, with_every_secret
 
 STACKS = ("dev", "staging", "prod")
 OWNERS = [service for service in SERVICES if service.owns_database]
@@ -33,20 +32,9 @@ is ended by a deadline."""
 LABELS = ("name", "instance", "component", "part-of", "managed-by")
 
 
-@pytest.fixture(scope="module", params=STACKS)
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    certificates = tmp_path_factory.mktemp("ca") / "ca.crt"
-    certificates.write_text("-----BEGIN CERTIFICATE-----")
-    overrides = {
-        "build": {"caCertificates": str(certificates)},
-        "registry": {"username": "ci"},  # so that the credentials' objects are among those looked at
-        "registryPassword": "hush",
-        **{f"{key}Secrets": {"token": "whisper"} for key in SERVICE_KEYS},
-        "alertWebhookUrl": "https://murmur.example.com/",
-    }
-    hidden = ("registryPassword", "alertWebhookUrl", *(f"{key}Secrets" for key in SERVICE_KEYS))
-    secrets = [f"{PROJECT}:{key}" for key in hidden]
-    return run_stack(request.param, {**overrides, **image_lock(tmp_path_factory.mktemp("lock"))}, secrets=secrets)
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Run:
+    return with_every_secret(request.param)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from components import console, dashboards
 from components.panels import Panel, Query, Section
 from components.signals import SIGNALS
 from tests.unit.program.examples import SERVICE, SERVICES
-from tests.unit.program.harness import LABELS, image_lock, run_stack
+from tests.unit.program.harness import LABELS, as_it_stands
 
 SECTIONS = SERVICE.sections(SIGNALS, 1)
 
@@ -88,8 +87,8 @@ def test_the_same_panels_give_the_same_text() -> None:
 
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
-def test_the_sidecar_of_grafana_finds_the_dashboard_of_each_service(stack: str, tmp_path: Path) -> None:
-    made = run_stack(stack, image_lock(tmp_path)).one("ConfigMap", "monitoring-webapp-dashboard").inputs
+def test_the_sidecar_of_grafana_finds_the_dashboard_of_each_service(stack: str) -> None:
+    made = as_it_stands(stack).one("ConfigMap", "monitoring-webapp-dashboard").inputs
     assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(made["data"]["webapp.json"])["title"] == f"webapp ({stack})"
 
@@ -127,8 +126,8 @@ def test_the_title_is_text_and_no_markup() -> None:
     assert "<b>" not in console.page("<b>Services</b>", {"webapp": SECTIONS})
 
 
-def test_what_is_measured_is_said_to_be_of_the_stack_that_the_page_belongs_to(tmp_path: Path) -> None:
-    page = run_stack("dev", image_lock(tmp_path)).one("ConfigMap", "prometheus-config").inputs["data"][console.PAGE]
+def test_what_is_measured_is_said_to_be_of_the_stack_that_the_page_belongs_to() -> None:
+    page = as_it_stands("dev").one("ConfigMap", "prometheus-config").inputs["data"][console.PAGE]
     assert f"<title>Services of {LABELS.instance}</title>" in page
 
 

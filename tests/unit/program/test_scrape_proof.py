@@ -15,7 +15,7 @@ from components.scrape_config import scrape_config, service_monitor_spec
 from components.scrape_proof import Declared, Object, unproved
 from components.web_service import WebService
 from tests.unit.program.examples import NAMESPACE, SERVICE, SOURCES, WEBAPP
-from tests.unit.program.harness import LABELS, image_lock, run, run_stack
+from tests.unit.program.harness import LABELS, as_it_stands, image_lock, run, run_stack
 from tests.unit.program.test_web_service import args
 
 Objects = dict[str, dict[str, Any]]
@@ -195,7 +195,7 @@ def test_a_program_whose_parts_do_not_fails_as_a_preview_does(changes: dict[str,
 def test_the_proof_of_a_stack_fails_where_a_service_has_another_port(
     stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_stack(stack, image_lock(tmp_path)).exports["namespace"] == f"cloudnative-{stack}"
+    assert as_it_stands(stack).exports["namespace"] == f"cloudnative-{stack}"
     note = Declared.note
 
     def misnamed(self: Declared, resource: pulumi.ResourceTransformationArgs) -> None:

@@ -9,7 +9,18 @@ import pytest
 
 from services import SERVICES
 from settings import SettingsError
-from tests.unit.program.harness import ADDRESS, DIGEST, ROOT, Cloud, Run, image_lock, plain_texts, run_stack
+from tests.unit.program.harness import (
+    ADDRESS,
+    DIGEST,
+    ROOT,
+    Cloud,
+    Run,
+    as_it_stands,
+    image_lock,
+    plain_texts,
+    run_stack,
+    with_every_secret,
+)
 
 HOSTS = {"dev": "10.90.1.1", "staging": "staging.cloudnative.test", "prod": "prod.cloudnative.test"}
 STACKS = tuple(HOSTS)
@@ -23,14 +34,14 @@ def overrides(certificates: Path, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def dev(overrides: dict[str, Any]) -> Run:
-    return run_stack("dev", overrides)
+def dev() -> Run:
+    return as_it_stands("dev")
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_stack_exports_its_gateway_its_images_and_its_namespace(stack: str, overrides: dict[str, Any]) -> None:
-    result = run_stack(stack, overrides)
-    exports = result.exports
+def test_a_stack_exports_its_gateway_its_images_and_its_namespace(stack: str) -> None:
+    result = as_it_stands(stack)
+    exports = dict(result.exports)
     for name in ("prometheus_url", "dashboard_url", "alertmanager_url"):
         exports.pop(name, None)
     assert exports.pop("ca_certificate").startswith("-----BEGIN CERTIFICATE-----")
@@ -64,8 +75,8 @@ def test_the_gateway_leads_to_both_and_lets_in_whom_they_let_in(overrides: dict[
 
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
-def test_staging_and_prod_are_scraped_by_the_clusters_operator(stack: str, overrides: dict[str, Any]) -> None:
-    result = run_stack(stack, overrides)
+def test_staging_and_prod_are_scraped_by_the_clusters_operator(stack: str) -> None:
+    result = as_it_stands(stack)
     for kind, count in (("ServiceMonitor", len(SERVICES)), ("PrometheusRule", 1), ("AlertmanagerConfig", 1)):
         found = result.all(kind)
         assert [made.inputs["metadata"]["labels"]["release"] for made in found] == ["prometheus"] * count
@@ -98,8 +109,8 @@ def test_without_a_gateway_a_load_balancer_publishes_the_example_itself(override
     assert not [made for made in result.resources if "gateway" in made.type.lower() or "traefik" in made.type]
 
 
-def test_every_stack_has_a_namespace_and_a_tag_of_its_own(overrides: dict[str, Any]) -> None:
-    results = [run_stack(stack, overrides) for stack in STACKS]
+def test_every_stack_has_a_namespace_and_a_tag_of_its_own() -> None:
+    results = [as_it_stands(stack) for stack in STACKS]
     assert len({result.exports["namespace"] for result in results}) == len(STACKS)
     assert [result.one("Image", "webapp-image").inputs["tags"][0].rpartition(":")[2] for result in results] == list(
         STACKS
@@ -107,8 +118,8 @@ def test_every_stack_has_a_namespace_and_a_tag_of_its_own(overrides: dict[str, A
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_pods_run_the_image_that_was_built_and_say_where_they_are(stack: str, overrides: dict[str, Any]) -> None:
-    result = run_stack(stack, overrides)
+def test_the_pods_run_the_image_that_was_built_and_say_where_they_are(stack: str) -> None:
+    result = as_it_stands(stack)
     (container,) = result.one("Deployment", "webapp-deployment").inputs["spec"]["template"]["spec"]["containers"]
     assert container["image"] == result.exports["images"]["webapp"]
     assert result.one("ConfigMap", "webapp-config").inputs["data"]["ENVIRONMENT"] == stack
@@ -294,11 +305,8 @@ def test_the_docker_builder_can_be_chosen(overrides: dict[str, Any]) -> None:
 
 # Beside each service's: of the database, its backup, its restore and its migration; and of the stack's own monitoring.
 @pytest.mark.parametrize(("stack", "accounts"), [("dev", 6), ("prod", 4)])
-def test_registry_credentials_are_used_to_push_and_to_pull(
-    stack: str, accounts: int, overrides: dict[str, Any]
-) -> None:
-    login = {"registry": {"username": "ci"}, "registryPassword": "hush"}
-    result = run_stack(stack, {**overrides, **login}, secrets=["cloudnative:registryPassword"])
+def test_registry_credentials_are_used_to_push_and_to_pull(stack: str, accounts: int) -> None:
+    result = with_every_secret(stack)
     for service in SERVICES:
         assert result.one("Image", f"{service.name}-image").inputs["registries"][0]["password"] == "hush"
     pulling = [account.inputs["imagePullSecrets"] for account in result.all("ServiceAccount")]
@@ -319,10 +327,8 @@ def test_an_image_that_was_built_before_is_run_without_a_build(overrides: dict[s
 @pytest.mark.parametrize(
     ("stack", "scaled"), [("staging", {"webapp": (2, 4)}), ("prod", {"catalog": (2, 4), "webapp": (4, 8)})]
 )
-def test_staging_and_prod_grow_with_their_load(
-    stack: str, scaled: dict[str, tuple[int, int]], overrides: dict[str, Any]
-) -> None:
-    result = run_stack(stack, overrides)
+def test_staging_and_prod_grow_with_their_load(stack: str, scaled: dict[str, tuple[int, int]]) -> None:
+    result = as_it_stands(stack)
     specs = {made.name: made.inputs["spec"] for made in result.all("HorizontalPodAutoscaler")}
     found = {name: (spec["minReplicas"], spec["maxReplicas"]) for name, spec in specs.items()}
     assert found == {f"{name}-autoscaler": sizes for name, sizes in scaled.items()}
@@ -330,10 +336,10 @@ def test_staging_and_prod_grow_with_their_load(
         assert "replicas" not in result.one("Deployment", f"{name}-deployment").inputs["spec"]
 
 
-def test_only_the_one_who_scrapes_reaches_the_metrics(overrides: dict[str, Any]) -> None:
+def test_only_the_one_who_scrapes_reaches_the_metrics() -> None:
     scrapers = []
     for stack in ("dev", "prod"):
-        policies = run_stack(stack, overrides).all("NetworkPolicy")
+        policies = as_it_stands(stack).all("NetworkPolicy")
         rules = [rule for made in policies for rule in made.inputs["spec"].get("ingress", [])]
         found = [rule["from"] for rule in rules if rule["ports"] == [{"port": "metrics", "protocol": "TCP"}]]
         assert found == found[:1] * len(SERVICES)
@@ -379,10 +385,10 @@ def test_a_first_preview_works_although_image_and_address_are_not_known_yet(over
     assert [result.exports[name] for name in ("url", "prometheus_url", "alertmanager_url")] == [None] * 3
 
 
-def test_the_same_configuration_declares_the_same_twice(overrides: dict[str, Any]) -> None:
-    first = run_stack("dev", overrides)
+def test_the_same_configuration_declares_the_same_twice(tmp_path: Path) -> None:
+    first = as_it_stands("dev")
     made_once = {made.name: made.inputs["input"] for made in first.all("Stash")}
-    second = run_stack("dev", overrides, cloud=Cloud(stashed=made_once))
+    second = run_stack("dev", image_lock(tmp_path), cloud=Cloud(stashed=made_once))
     # What is random is made anew in each run, and taken from the state once it is there.
     assert all(made.ignore_changes == ("input",) for made in second.all("Stash"))
     declared = [
