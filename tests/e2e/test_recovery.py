@@ -21,8 +21,10 @@ from tests.e2e.project import Project, eventually
 from tests.e2e.test_faults import configured, stopped
 
 KINDS = (
-    "serviceaccounts,configmaps,secrets,services,deployments,networkpolicies,poddisruptionbudgets,"
-    "horizontalpodautoscalers,resourcequotas,limitranges,roles,rolebindings"
+    "serviceaccounts,configmaps,secrets,services,deployments,statefulsets,jobs,cronjobs,persistentvolumeclaims,"
+    "networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,resourcequotas,limitranges,roles,rolebindings,"
+    "gateways.gateway.networking.k8s.io,httproutes.gateway.networking.k8s.io,middlewares.traefik.io,"
+    "tlsstores.traefik.io"
 )
 MADE_BY_KUBERNETES = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
