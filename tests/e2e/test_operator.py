@@ -10,6 +10,7 @@ import yaml
 
 from local.cluster import monitoring
 from local.toolchain import Toolchain
+from services import SERVICES
 from tests.e2e.conftest import Figures
 from tests.e2e.project import Project, eventually, get
 
@@ -21,7 +22,8 @@ def operated(operator: None, tools: Toolchain, tmp_path_factory: pytest.TempPath
     """A stack like staging, deployed, with a number of pods that stays."""
     folder = tmp_path_factory.mktemp("operated")
     project = Project(folder, tools, like="staging", namespace="cloudnative-e2e-operated")
-    project.configure({"webapp.replicas": REPLICAS, "webapp.autoscaling": None})
+    replicas = {f"{service.name}.replicas": REPLICAS for service in SERVICES}
+    project.configure({**replicas, "webapp.autoscaling": None, "catalog.database.droppable": True})
     project.up()
     yield project
     project.stack.destroy()
@@ -39,7 +41,9 @@ def query(expression: str) -> list[dict[str, Any]]:
 
 
 def pods(project: Project) -> list[str]:
-    found = project.kubectl("get", "pods", "--selector=app.kubernetes.io/name=webapp")["items"]
+    """Return the names of the services' pods."""
+    names = ",".join(service.name for service in SERVICES)
+    found = project.kubectl("get", "pods", f"--selector=app.kubernetes.io/name in ({names})")["items"]
     return sorted(pod["metadata"]["name"] for pod in found)
 
 
@@ -53,7 +57,7 @@ def test_every_pod_of_the_stack_is_a_target_of_the_operators_prometheus_and_up(o
 
     expected = [(name, "up") for name in pods(operated)]
     eventually(lambda: targets() == expected, "each pod, and nothing else, as a target that is up", seconds=60)
-    assert len(expected) == REPLICAS
+    assert len(expected) == REPLICAS * len(SERVICES)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +118,12 @@ def test_the_operators_alertmanager_routes_the_alerts_of_the_stack_and_of_no_oth
 def test_every_query_of_the_dashboard_has_an_answer_of_the_operators_prometheus(
     operated: Project, figures: Figures
 ) -> None:
-    (found,) = operated.kubectl("get", "configmaps", "--selector=grafana_dashboard=1")["items"]
-    panels = json.loads(found["data"]["webapp.json"])["panels"]
+    found = operated.kubectl("get", "configmaps", "--selector=grafana_dashboard=1")["items"]
+    dashboards = {name: json.loads(text) for one in found for name, text in one["data"].items()}
+    assert dashboards.keys() >= {f"{service.name}.json" for service in SERVICES}
+    panels = [panel for dashboard in dashboards.values() for panel in dashboard["panels"]]
     queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
-    assert len(queries) > 10
+    assert len(queries) > 10 * len(SERVICES)
 
     def silent() -> list[str]:
         for _ in range(20):
