@@ -17,6 +17,8 @@ class Reply:
     body: bytes = b"{}"
     pieces: int = 1
     pause: float = 0.0
+    together: threading.Barrier | None = None
+    """What has to be reached by as many requests as it is for, before any of them is answered."""
 
 
 @dataclass
@@ -41,6 +43,8 @@ def running() -> Iterator[Callee]:
         def do_GET(self) -> None:
             callee.requests.append((self.path, self.headers, self.client_address))
             reply = callee.replies.pop(0) if len(callee.replies) > 1 else callee.replies[0]
+            if reply.together:
+                reply.together.wait()
             size = -(-len(reply.body) // reply.pieces)
             try:
                 for start in range(0, len(reply.body), size):
