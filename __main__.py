@@ -129,7 +129,7 @@ for service in SERVICES:
             ),
         ).ref
     )
-    connection = None
+    connection, migration = None, None
     if service.owns_database:
         chosen, password = config.database(service.name)
         database = Database(
@@ -148,8 +148,7 @@ for service in SERVICES:
         )
         database_rules += database.rules
         connection = database.connection(service.name)
-        # What the pods run is known when it has migrated: they do not start before.
-        image = Migration(
+        migration = Migration(
             migration_of(service.name),
             MigrationArgs(
                 namespace=namespace,
@@ -162,7 +161,7 @@ for service in SERVICES:
                 pull_secrets=pull_secrets,
             ),
             in_cluster,
-        ).image
+        )
     running[service.name] = WebService(
         service.name,
         WebServiceArgs(
@@ -181,6 +180,7 @@ for service in SERVICES:
             called_by=callers(SERVICES, service.name),
             gateway=config.gateway.peer() if config.gateway and service.paths else None,
             database=connection,
+            after=[migration] if migration else [],
             scraped_by=scraper,
             exported=service.exported,
             objective=asked.objective.of_service(),

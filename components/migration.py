@@ -65,10 +65,7 @@ def demand(owner: str, resources: Resources) -> Demand:
 
 
 class Migration(pulumi.ComponentResource):
-    """The Job, and what guards its pod."""
-
-    image: pulumi.Output[str]
-    """The image, once its migration has run: give it to what must not start before."""
+    """The Job, and what guards its pod; what must not start before it has run depends on it."""
 
     def __init__(self, name: str, args: MigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the migration; its objects are called after the connection's owner."""
@@ -96,7 +93,7 @@ class Migration(pulumi.ComponentResource):
         stated = {"command": json.dumps(list(args.command)), "config": json.dumps(dict(args.config), sort_keys=True)}
         secrets = [one.secret for one in args.connection.files]
         limit = f"{args.timeout_seconds + _SLACK_SECONDS}s"
-        job = Job(
+        Job(
             f"{name}-job",
             metadata=owned(
                 # Another image or another Secret is another Job; an update that was killed finds its own again.
@@ -116,8 +113,9 @@ class Migration(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[policy],
+                # What is taken back after a failure, or is to run once more, has the name that it had before.
+                delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit),
             ),
         )
-        self.image = pulumi.Output.all(args.image, job.metadata).apply(lambda found: str(found[0]))
         self.register_outputs({})

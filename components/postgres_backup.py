@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.batch.v1 import CronJob, CronJobSpecArgs, JobSpecArgs, JobTemplateSpecArgs
 from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
     ConfigMapVolumeSourceArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     VolumeArgs,
@@ -22,7 +21,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from components import network, task
 from components.account import account
 from components.connection import FOLDER, Connection
-from components.content import named_after
+from components.content import config_map
 from components.engines import BACKUP, Postgres
 from components.network import Peer
 from components.ownership import owned
@@ -54,15 +53,8 @@ def backups(name: str, args: BackupArgs, parent: pulumi.Resource) -> None:
     site, engine = args.site, args.engine
     stored = claim(f"{name}-backups", engine.backup_storage, engine.storage_class, site=site, parent=parent)
     texts = files("connect.sh", "backup.sh", "restore.sh", "filled.sql", "rows.sql")
-    scripts = ConfigMap(
-        f"{name}-scripts",
-        metadata=owned(
-            name=named_after(f"{name}-scripts", texts),
-            namespace=site.namespace,
-            labels=site.labels.of(name, "database"),
-        ),
-        data=texts,
-        opts=child,
+    scripts = config_map(
+        f"{name}-scripts", texts, namespace=site.namespace, labels=site.labels.of(name, "database"), opts=child
     )
     volumes = [
         VolumeArgs(

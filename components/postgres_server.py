@@ -16,7 +16,6 @@ from string import Template
 import pulumi
 from pulumi_kubernetes.apps.v1 import StatefulSet, StatefulSetSpecArgs
 from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
     ConfigMapVolumeSourceArgs,
     ContainerArgs,
     ContainerPortArgs,
@@ -46,7 +45,7 @@ from components import connection, network, probes, security
 from components.account import account
 from components.certificates import Certificate
 from components.connection import FOLDER, Connection
-from components.content import named_after
+from components.content import config_map
 from components.engines import Postgres
 from components.exposure import await_annotations
 from components.network import Flow, Peer
@@ -146,12 +145,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Connection:
     )
     texts = files("start.sh", "owner.sql", "postgresql.conf", "pg_hba.conf", "passwd")
     texts["pg_hba.conf"] = Template(texts["pg_hba.conf"]).substitute(owner=site.owner)
-    config = ConfigMap(
-        f"{name}-config",
-        metadata=owned(name=named_after(f"{name}-config", texts), namespace=site.namespace, labels=labels),
-        data=texts,
-        opts=child,
-    )
+    config = config_map(f"{name}-config", texts, namespace=site.namespace, labels=labels, opts=child)
     data = claim(f"{name}-data", engine.storage, engine.storage_class, site=site, parent=parent)
     pod = _pod(
         name,

@@ -11,7 +11,6 @@ from pathlib import PurePath
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
 from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
     ConfigMapProjectionArgs,
     ContainerArgs,
     ContainerPortArgs,
@@ -34,7 +33,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import network, probes, security
 from components.account import account
-from components.content import named_after
+from components.content import config_map
 from components.exposure import Published, ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.labels import Labels
 from components.network import Flow, Peer
@@ -126,12 +125,7 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource) -> Server:
     for index, files in enumerate(shared_out(args.files)):
         data = {PurePath(path).name: text for path, text in files.items()}
         called = f"{name}-config" if index == 0 else f"{name}-config-{index + 1}"
-        config = ConfigMap(
-            called,
-            metadata=owned(name=named_after(called, data), namespace=args.namespace, labels=labels),
-            data=data,
-            opts=child,
-        )
+        config = config_map(called, data, namespace=args.namespace, labels=labels, opts=child)
         items = [KeyToPathArgs(key=PurePath(path).name, path=path) for path in files]
         sources.append(VolumeProjectionArgs(config_map=ConfigMapProjectionArgs(name=config.metadata.name, items=items)))
     pod = _pod(name, args, runs_as.metadata.name, sources)

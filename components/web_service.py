@@ -26,7 +26,6 @@ from pulumi_kubernetes.apps.v1 import (
 )
 from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
     ConfigMapEnvSourceArgs,
     ContainerArgs,
     ContainerPortArgs,
@@ -56,7 +55,7 @@ from components import availability, checks, faults, network, probes, security, 
 from components.account import account
 from components.availability import Autoscaling, Shutdown
 from components.connection import Connection
-from components.content import named_after
+from components.content import config_map
 from components.exported_metrics import ExportedMetrics
 from components.exposure import ServiceType, await_annotations, load_balancer_source_ranges, url
 from components.faults import Faults
@@ -137,6 +136,9 @@ class WebServiceArgs:
 
     database: Connection | None = None
     """Default: the service has none."""
+
+    after: Sequence[pulumi.Resource] = ()
+    """What has to be there before the pods start, such as the database's migration. Default: nothing."""
 
     scraped_by: Peer
     """Who reads the metrics."""
@@ -234,19 +236,14 @@ class WebService(pulumi.ComponentResource):
         metadata = owned(name=name, namespace=args.namespace, labels=labels)
         runs_as = account(name, metadata, args.pull_secrets, child)
         variables = _environment(args)
-        config = ConfigMap(
-            f"{name}-config",
-            metadata=owned(name=named_after(f"{name}-config", variables), namespace=args.namespace, labels=labels),
-            data=variables,
-            opts=child,
-        )
+        config = config_map(f"{name}-config", variables, namespace=args.namespace, labels=labels, opts=child)
         secrets = _secrets(name, args, labels, child)
         pod = _pod(name, args, selector, runs_as.metadata.name, config.metadata.name, secrets)
         Deployment(
             f"{name}-deployment",
             metadata=metadata,
             spec=_rollout(args, selector, PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=pod)),
-            opts=awaited,
+            opts=pulumi.ResourceOptions.merge(awaited, pulumi.ResourceOptions(depends_on=[*args.after])),
         )
         service = Service(
             f"{name}-service",

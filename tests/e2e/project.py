@@ -112,6 +112,22 @@ class Project:
         """Run `pulumi up` and return what kinds of changes it made; that objects were read or left alone is none."""
         return set(self.up().summary.resource_changes or {}) - {OpType.SAME, OpType.READ}
 
+    def gone(self) -> list[str]:
+        """Return the URNs of what the state knows and the cluster does not have."""
+        found: list[str] = []
+
+        def take(event: automation.EngineEvent) -> None:
+            if event.res_outputs_event and event.res_outputs_event.metadata.op == OpType.DELETE:
+                found.append(event.res_outputs_event.metadata.urn)
+
+        self.stack.preview_refresh(color="never", on_event=take)
+        return found
+
+    def uids(self, kinds: str) -> dict[str, str]:
+        """Return the UIDs of the objects of these kinds, by kind and name."""
+        items = self.kubectl("get", kinds)["items"]
+        return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["uid"] for one in items}
+
     def fails(self, policy_packs: list[str] | None = None) -> str:
         """Run `pulumi up`, which has to fail, and return what it said."""
         try:

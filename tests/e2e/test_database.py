@@ -265,17 +265,26 @@ def test_a_migration_is_rolled_out_under_load_without_a_failed_request(
     assert total.lost == 0, total.errors
 
 
+def test_migrations_that_are_to_run_once_more_do_and_nothing_else_does(project: Project) -> None:
+    before = project.uids("jobs,deployments,statefulsets")
+    project.stack.up(replace=["**::catalog-migration-job"], color="never")
+    after = project.uids("jobs,deployments,statefulsets")
+    assert after.keys() == before.keys()
+    (anew,) = (name for name in after if after[name] != before[name])
+    assert anew.startswith("Job/catalog-migration-")
+
+
 COLUMNS = "SELECT string_agg(column_name, ' ') FROM information_schema.columns WHERE table_name = 'products'"
 
 
 def test_a_destroy_refuses_a_database_that_it_was_not_told_to_drop_and_deletes_nothing(project: Project) -> None:
-    before = {one["metadata"]["uid"] for one in project.kubectl("get", "deployments,statefulsets,pvc,pods")["items"]}
+    before = project.uids("deployments,statefulsets,pvc,pods")
     with configured(project, {"catalog.database.droppable": False}):
         project.up()
         said = destroy(project)
-    after = {one["metadata"]["uid"] for one in project.kubectl("get", "deployments,statefulsets,pvc,pods")["items"]}
+    after = project.uids("deployments,statefulsets,pvc,pods")
     assert re.search(rf"{DATABASE}-data-volume\S* cannot be deleted\s+because it is protected", said)
-    assert before <= after
+    assert before.items() <= after.items()
     project.up()
 
 

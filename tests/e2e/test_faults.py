@@ -189,6 +189,22 @@ def test_an_image_that_never_becomes_ready_fails_in_time_naming_pod_and_reason(p
     assert_still_serving(project, page)
 
 
+def test_what_failed_and_is_taken_back_leaves_all_that_was_declared_before(project: Project) -> None:
+    """What a failed update replaced is still to be deleted, and must not be once it is declared again."""
+    file, good, bad = "app/chassis/chassis/health.py", "if phase is Phase.READY else", "if False else"
+    values = {"catalog.config": {"COLOUR": "blue"}, "webapp.config": {"COLOUR": "blue"}, "catalog.timeoutSeconds": 20}
+    before = project.uids("deployments,statefulsets")
+    project.replace(file, good, bad)
+    try:
+        with configured(project, values):
+            project.fails()
+    finally:
+        project.replace(file, bad, good)
+    project.up()
+    assert project.gone() == []
+    assert project.uids("deployments,statefulsets") == before
+
+
 def test_a_stack_of_one_cluster_refuses_another(project: Project) -> None:
     page = project.page()
     good = project.stack.export_stack()

@@ -80,6 +80,10 @@ class Registered:
     ignore_changes: tuple[str, ...] = ()
     replacement_trigger: str = ""
     depends_on: tuple[str, ...] = ()
+    reads_from: frozenset[str] = frozenset()
+    """URNs of the resources that its properties come from: where one of them is deleted first, so may this one be."""
+
+    delete_before_replace: bool = False
     """URNs of what has to be there before it."""
 
     protect: bool = False
@@ -112,8 +116,9 @@ class Run:
         return [resource for resource in self.resources if resource.type.endswith(f":{kind}")]
 
     def one(self, kind: str, name: str | None = None) -> Registered:
-        """Return the one resource of this kind, or of this kind and name."""
-        found = [resource for resource in self.all(kind) if name in (None, resource.name)]
+        """Return the one resource of this kind, or of this kind and name, which a hash of its content may follow."""
+        named = re.compile(".*" if name is None else rf"{re.escape(name)}(-[0-9a-f]{{8}})?")
+        found = [resource for resource in self.all(kind) if named.fullmatch(resource.name)]
         assert len(found) == 1, f"{kind} {name or ''}: expected one, found {[resource.name for resource in found]}"
         return found[0]
 
@@ -194,6 +199,8 @@ class _Monitor(mocks.MockMonitor):
                 ignore_changes=tuple(request.ignoreChanges),
                 replacement_trigger=request.replacement_trigger.string_value,
                 depends_on=tuple(request.dependencies),
+                reads_from=frozenset(urn for one in request.propertyDependencies.values() for urn in one.urns),
+                delete_before_replace=request.deleteBeforeReplace,
                 protect=request.protect,
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

@@ -492,6 +492,12 @@ def test_a_services_pods_are_not_changed_before_its_database_has_migrated(stack:
     assert stack.one("StatefulSet", f"{database_of(owner)}-server").urn in job.depends_on
 
 
+def test_what_is_deleted_before_it_is_replaced_takes_nothing_with_it(stack: Run) -> None:
+    first = {made.urn for made in stack.resources if made.delete_before_replace}
+    assert first == {stack.one("Job", f"{migration_of(service.name)}-job").urn for service in OWNERS}
+    assert [made.name for made in stack.resources if made.reads_from & first] == []
+
+
 @pytest.mark.parametrize("owner", [service.name for service in OWNERS])
 def test_the_alerts_of_a_database_are_about_objects_that_there_are(stack: Run, owner: str) -> None:
     declared = [made for made in stack.resources if made.type.endswith((":ConfigMap", ":PrometheusRule"))]
