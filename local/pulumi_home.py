@@ -41,6 +41,16 @@ def ensure(tools: Toolchain) -> None:
         (target / "complete").touch()
 
 
+def backend_url(folder: Path) -> str:
+    """Return the URL of a backend in `folder`.
+
+    It keeps no metadata: the file for them, beside that of a stack's state, is written in place and not in one step.
+    Where it is cut short, by an update that is killed just then, Pulumi cannot read the state any more.
+    https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
+    """
+    return f"file://{folder}?metadata=skip"
+
+
 def environment(tools: Toolchain) -> dict[str, str]:
     """Return the variables by which `pulumi`, `kubectl`, `buildctl` and `promtool` find the platform."""
     folders = [home() / "bin", *(tools[name].parent for name in ("kubectl", "buildctl", "promtool"))]
@@ -52,7 +62,7 @@ def environment(tools: Toolchain) -> dict[str, str]:
         "BUILDX_BUILDER": CONTEXT,
         "BUILDX_CONFIG": str(BUILDX),
         "PULUMI_HOME": str(home()),
-        "PULUMI_BACKEND_URL": f"file://{BACKEND}",
+        "PULUMI_BACKEND_URL": backend_url(BACKEND),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(PASSPHRASE),
         # A second clone takes the stack's own encryption salt instead of making one that differs.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",

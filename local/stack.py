@@ -225,7 +225,7 @@ def render(stack: Stack) -> None:
         source = yaml.safe_load((CHECKOUT / f"Pulumi.{stack.name}.yaml").read_text())
         config = Path(scratch, "config.yaml")
         config.write_text(yaml.safe_dump(for_rendering(source, Path(scratch, "out"))))
-        env = {**stack.env, "PULUMI_BACKEND_URL": f"file://{scratch}"}
+        env = {**stack.env, "PULUMI_BACKEND_URL": pulumi_home.backend_url(Path(scratch))}
         env.pop("KUBECONFIG", None)  # the provider takes that or a folder
         copy = Stack(stack.name, env)
         copy.select()

@@ -19,7 +19,7 @@ from pulumi.automation import OpType
 
 from local import web
 from local.paths import CHECKOUT
-from local.pulumi_home import environment, home
+from local.pulumi_home import backend_url, environment, home
 from local.toolchain import Toolchain
 from tests import checkout
 
@@ -39,8 +39,8 @@ class Project:
         delete = ["kubectl", "delete", "namespace", namespace, "--ignore-not-found"]
         subprocess.run(delete, env=self.env, capture_output=True, check=True)
         checkout.copy(self.folder)
-        backend = folder / "backend"
-        backend.mkdir()
+        self.backend = folder / "backend"
+        self.backend.mkdir()
         settings = yaml.safe_load((CHECKOUT / f"Pulumi.{like}.yaml").read_text())
         settings.pop("encryptionsalt", None)
         self._write_settings(settings)
@@ -61,7 +61,7 @@ class Project:
                 pulumi_command=automation.PulumiCommand(str(home())),
                 env_vars={
                     **{name: value for name, value in self.env.items() if name != "PULUMI_CONFIG_PASSPHRASE_FILE"},
-                    "PULUMI_BACKEND_URL": f"file://{backend}",
+                    "PULUMI_BACKEND_URL": backend_url(self.backend),
                     "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(),
                 },
             ),

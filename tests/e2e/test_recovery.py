@@ -124,6 +124,12 @@ def test_an_update_that_is_killed_time_and_again_leaves_no_duplicate_and_no_orph
     figures("objects made before each of 5 SIGKILLs and a SIGINT", ", ".join(map(str, points)))
 
 
+def test_nothing_that_an_update_is_killed_at_leaves_a_state_that_cannot_be_read(project: Project) -> None:
+    """A file of metadata beside the state would be written in place; these are written elsewhere, and then renamed."""
+    files = [path for path in (project.backend / ".pulumi/stacks").rglob("*") if path.is_file()]
+    assert {".json", ".bak"} <= {path.suffix for path in files} <= {".json", ".bak", ".tmp"}
+
+
 def test_what_was_changed_behind_pulumis_back_is_restored(project: Project, figures: Figures) -> None:
     drift: list[tuple[str, str, dict[str, Any]]] = [
         ("deployment", "webapp", {"spec": {"replicas": 2, "revisionHistoryLimit": 1, "progressDeadlineSeconds": 900}}),
