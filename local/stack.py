@@ -225,9 +225,8 @@ def render(stack: Stack) -> None:
         source = yaml.safe_load((CHECKOUT / f"Pulumi.{stack.name}.yaml").read_text())
         config = Path(scratch, "config.yaml")
         config.write_text(yaml.safe_dump(for_rendering(source, Path(scratch, "out"))))
-        env = {**stack.env, "PULUMI_BACKEND_URL": pulumi_home.backend_url(Path(scratch))}
-        env.pop("KUBECONFIG", None)  # the provider takes that or a folder
-        copy = Stack(stack.name, env)
+        copy = Stack(stack.name, {**stack.env, "PULUMI_BACKEND_URL": pulumi_home.backend_url(Path(scratch))})
+        copy.env.pop("KUBECONFIG", None)  # the provider takes that or a folder
         copy.select()
         copy.run("up", "--yes", "--skip-preview", POLICIES, f"--config-file={config}")
         written = arranged(Path(scratch, "out"), folder)
