@@ -1,8 +1,9 @@
 """What one service more costs: preview and update of the whole program, for more and more services.
 
 With a mock engine the program alone is measured, each run in a process of its own: what Python, Pulumi's SDK and the
-components take. With the real one the platform is: engine, plugins, API server and pods. All services run one image
-that was built before, so that no build is measured.
+components take. With the real one the platform is: engine, plugins, API server and pods. Each service has a database
+of its own, and the gateway leads to it. All run the catalog's image, which was built before, so that no build is
+measured.
 
 A line is laid through the seconds of each table, base + a service * number of services, by least squares. How far the
 seconds are off that line is what "linear" means here.
@@ -30,7 +31,7 @@ from tests.e2e.project import Project
 
 MOCKED_SIZES = (1, 5, 20, 50)
 REAL_SIZES = (1, 5, 20)
-"""Numbers of services. More than twenty pods would starve two cores, and say nothing about the program."""
+"""Numbers of services. More than forty pods would starve two cores, and say nothing about the program."""
 
 NAMESPACE = "cloudnative-bench-services"
 PREFIX = "cloudnative:"
@@ -45,12 +46,12 @@ from components import calls
 from components.exported_metrics import ExportedMetrics
 from components.service import Service, check
 
-_WEBAPP = ExportedMetrics.read(Path({metrics!r}))
-_EXPORTED = replace(_WEBAPP, names=_WEBAPP.names | {{calls.REQUESTS, f"{{calls.DURATION}}_bucket"}})
+_CATALOG = ExportedMetrics.read(Path({metrics!r}))
+_EXPORTED = replace(_CATALOG, names=_CATALOG.names | {{calls.REQUESTS, f"{{calls.DURATION}}_bucket"}})
 
 SERVICES = check(
     [
-        Service(name=name, exported=_EXPORTED, paths=[f"/{{name}}"], owns_database={databases})
+        Service(name=name, exported=_EXPORTED, paths=[f"/{{name}}"], owns_database=True)
         for name in {names!r}
     ]
 )
@@ -58,9 +59,6 @@ for _caller, _callee in pairwise(SERVICES):
     _caller.calls(_callee, timeout=0.5, retries=2)
 '''
 """A `services.py`; what each service is stands in one line."""
-
-DATABASE = {"kind": "postgres", "image": "registry.example.com/postgres:15", "droppable": True}
-"""Of each service, with the mock engine: the image that all run on the platform has no migration for each of them."""
 
 EACH: Mapping[str, Any] = {
     "replicas": 1,
@@ -78,15 +76,14 @@ def names(count: int) -> list[str]:
     return ["webapp", *(f"service{number}" for number in range(2, count + 1))]
 
 
-def map_of(count: int, *, databases: bool) -> str:
+def map_of(count: int) -> str:
     """Return the text of a `services.py` with `count` services, each of which the gateway leads to."""
-    return MAP.format(metrics=str(CHECKOUT / "app/webapp/metrics.json"), names=names(count), databases=databases)
+    return MAP.format(metrics=str(CHECKOUT / "app/catalog/metrics.json"), names=names(count))
 
 
-def keys(count: int, image: str | None, *, databases: bool) -> dict[str, Any]:
-    """Return what stands in the configuration of `count` services that run `image`, or one that is built."""
-    each = {**EACH, **({"image": image} if image else {}), **({"database": DATABASE} if databases else {})}
-    return {"quota": QUOTA, **dict.fromkeys(names(count), each)}
+def keys(count: int, image: str, database: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands in the configuration of `count` services that run `image`, each with such a `database`."""
+    return {"quota": QUOTA, **{key: {**EACH, "image": image, "database": database} for key in names(count)}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,13 +129,14 @@ def mocked(folder: Path, count: int, *, preview: bool) -> float:
 
     Processor time, as there is nothing that the process waits for, and other processes then do not count.
     """
-    (folder / "services.py").write_text(map_of(count, databases=True))
+    (folder / "services.py").write_text(map_of(count))
     config = yaml.safe_load((CHECKOUT / "Pulumi.dev.yaml").read_text())["config"]
     config.pop(f"{PREFIX}imageLock")  # a file of a platform that runs; tags will do
+    database = config[f"{PREFIX}catalog"]["database"]
     for key in SERVICE_KEYS:
         config.pop(f"{PREFIX}{key}", None)
-    image = f"{config[f'{PREFIX}registry']['address']}/webapp@sha256:{'d1' * 32}"
-    config.update({f"{PREFIX}{key}": value for key, value in keys(count, image, databases=True).items()})
+    image = f"{config[f'{PREFIX}registry']['address']}/catalog@sha256:{'d1' * 32}"
+    config.update({f"{PREFIX}{key}": value for key, value in keys(count, image, database).items()})
     asked = json.dumps({"config": config, "preview": preview})
     # The folder comes first in the search for modules, so that the program finds its `services.py`.
     command = [str(CHECKOUT / ".venv/bin/python"), "-m", "bench.mocked_program"]
@@ -171,12 +169,13 @@ def with_platform(runs: int, sizes: Sequence[int] = REAL_SIZES) -> Table:
         project = Project(Path(scratch), toolchain.ensure(), like="dev", namespace=NAMESPACE)
         try:
             with step("Building the image that all services run"):
-                declare(project, 1, None)
+                add_migrations(project, max(sizes))
+                database = project.config()["catalog"]["database"]
                 project.up()
-                image = project.image("webapp")
+                image = project.image("catalog")
                 project.stack.destroy()
             for count in sizes:
-                declare(project, count, image)
+                declare(project, count, image, database)
                 settle(project)
                 todo: Mapping[str, tuple[int, Callable[[], None]]] = {
                     "preview of all": (runs, lambda: pulumi(project, "preview")),
@@ -194,11 +193,25 @@ def with_platform(runs: int, sizes: Sequence[int] = REAL_SIZES) -> Table:
     return table_of(f"On the platform, fastest of {runs} runs, of first updates the only one", found)
 
 
-def declare(project: Project, count: int, image: str | None) -> None:
+def add_migrations(project: Project, count: int) -> None:
+    """Put into the catalog's image what each of `count` services is migrated by: the package of its own name."""
+    packages = project.folder / "app/catalog/catalog/packages"
+    for name in names(count):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "migrate.py").write_text("from catalog.migrate import main\n\nmain()\n")
+    copied = "COPY --chmod=755 catalog/catalog catalog\n"
+    project.replace("app/catalog/Dockerfile", copied, f"{copied}COPY --chmod=755 catalog/catalog/packages .\n")
+
+
+def declare(project: Project, count: int, image: str, database: Mapping[str, Any]) -> None:
     """Make the project one of `count` services, whatever it was."""
-    (project.folder / "services.py").write_text(map_of(count, databases=False))
+    (project.folder / "services.py").write_text(map_of(count))
+    file = project.folder / "Pulumi.yaml"
+    described = yaml.safe_load(file.read_text())
+    described["config"] = {key: one for key, one in described["config"].items() if not key.startswith(SERVICE_KEYS)}
+    file.write_text(yaml.safe_dump(described))
     before = [key for key in project.config() if key in SERVICE_KEYS or key.startswith("service")]
-    project.configure({**dict.fromkeys(before), **keys(count, image, databases=False)})
+    project.configure({**dict.fromkeys(before), **keys(count, image, database)})
 
 
 def pulumi(project: Project, *arguments: str) -> None:

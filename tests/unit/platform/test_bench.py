@@ -34,7 +34,7 @@ def test_the_fastest_run_counts() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_each_service_but_the_first_is_called_by_the_one_before_it(count: int, tmp_path: Path) -> None:
-    (tmp_path / "services.py").write_text(map_of(count, databases=True))
+    (tmp_path / "services.py").write_text(map_of(count))
     declared = runpy.run_path(str(tmp_path / "services.py"))["SERVICES"]
     assert len(declared) == count
     calls = [(edge.caller, edge.callee) for service in declared for edge in service.edges]
