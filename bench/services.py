@@ -63,9 +63,9 @@ for _caller, _callee in pairwise(SERVICES):
 EACH: Mapping[str, Any] = {
     "replicas": 1,
     "timeoutSeconds": 600,
-    "resources": {"cpuRequest": "10m", "memoryRequest": "48Mi", "ephemeralStorageRequest": "16Mi"},
+    "resources": {"cpuRequest": "1m", "memoryRequest": "48Mi", "ephemeralStorageRequest": "16Mi"},
 }
-"""The configuration of each service."""
+"""The configuration of each service; it asks for next to no CPU, so that all of them fit on a node of two cores."""
 
 QUOTA = {"pods": 1000, "cpu": "100", "memory": "100Gi", "ephemeralStorage": "100Gi"}
 """Room for the largest number."""
