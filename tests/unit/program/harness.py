@@ -80,12 +80,12 @@ class Registered:
     ignore_changes: tuple[str, ...] = ()
     replacement_trigger: str = ""
     depends_on: tuple[str, ...] = ()
+    """URNs of what has to be there before it."""
+
     reads_from: frozenset[str] = frozenset()
     """URNs of the resources that its properties come from: where one of them is deleted first, so may this one be."""
 
     delete_before_replace: bool = False
-    """URNs of what has to be there before it."""
-
     protect: bool = False
 
     @property

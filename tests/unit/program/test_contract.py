@@ -492,6 +492,13 @@ def test_a_services_pods_are_not_changed_before_its_database_has_migrated(stack:
     assert stack.one("StatefulSet", f"{database_of(owner)}-server").urn in job.depends_on
 
 
+def test_what_is_named_after_its_content_is_so_to_pulumi_too_and_never_replaced(stack: Run) -> None:
+    named = {made.inputs["metadata"]["name"]: made.name for made in stack.all("ConfigMap")}
+    hashed = {name for name in named if re.search(r"-[0-9a-f]{8}$", name)}
+    assert {f"{service.name}-config" for service in SERVICES} <= {name.rpartition("-")[0] for name in hashed}
+    assert {name for name, resource in named.items() if name == resource} == hashed
+
+
 def test_what_is_deleted_before_it_is_replaced_takes_nothing_with_it(stack: Run) -> None:
     first = {made.urn for made in stack.resources if made.delete_before_replace}
     assert first == {stack.one("Job", f"{migration_of(service.name)}-job").urn for service in OWNERS}

@@ -208,11 +208,6 @@ def test_a_changed_configuration_rolls_the_pods(webapp: Run) -> None:
     assert re.fullmatch(r"webapp-config-[0-9a-f]{8}", names[0])
 
 
-def test_a_changed_configuration_replaces_no_resource(webapp: Run) -> None:
-    made = webapp.one("ConfigMap")
-    assert made.name == made.inputs["metadata"]["name"]
-
-
 def test_further_variables_are_added(webapp: Run) -> None:
     data = service(config={"COLOUR": "blue"}).one("ConfigMap").inputs["data"]
     assert data == {**webapp.one("ConfigMap").inputs["data"], "COLOUR": "blue"}
