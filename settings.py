@@ -346,7 +346,7 @@ def parse(raw: Mapping[str, str], *, secrets: Collection[str], prefix: str = "")
                 *(f"  {prefix}{problem.path} {problem.text}" for problem in problems),
                 f"Set a value with `pulumi config set {secret}--path '{prefix}{first}' VALUE`,",
                 "take a key out with `pulumi config rm --path KEY`, or edit the stack's Pulumi.<stack>.yaml;",
-                "README.md lists all keys.",
+                "keys of a service that is gone stand in Pulumi.yaml too. README.md lists all keys.",
             ]
         )
     )

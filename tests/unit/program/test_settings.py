@@ -227,6 +227,7 @@ def test_the_error_counts_says_that_nothing_was_touched_and_what_to_do() -> None
     first, _, *rest = str(error.value).splitlines()
     assert first == "the configuration is wrong in 1 place; nothing was touched:"
     assert "pulumi config set --path 'webapp.replicas' VALUE" in rest[0]
+    assert "keys of a service that is gone stand in Pulumi.yaml too" in rest[2]
 
 
 def test_the_configuration_is_read_with_the_projects_name_and_its_secrets() -> None:
